@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import eslint from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Who may import whom. One line a folder: what it may import among the workspace's packages, and why no more.
+ * Data goes one way (service transaction -> outbox -> relay -> stream -> subscriber -> replica -> edge -> caller), and
+ * imports follow it.
+ */
+const DIRECTION = [
+  ['packages/runtime', [], 'runtime is what everything stands on; it knows no sibling'],
+  ['packages/contracts', ['runtime'], 'contracts are data shapes; they know no moving part'],
+  ['migrations', ['runtime'], 'migrations are SQL and its runner'],
+  [
+    'packages/outbox',
+    ['contracts', 'runtime'],
+    'the write side must work in any service, whoever reads the stream',
+  ],
+  ['outbox-relay', ['outbox', 'contracts', 'runtime'], 'relay and subscriber meet only in the stream'],
+  ['packages/subscriber', ['contracts', 'runtime'], 'subscriber and relay meet only in the stream'],
+  ['packages/control', ['runtime'], 'stages know nothing of the paths that they switch'],
+  [
+    'packages/edge',
+    ['subscriber', 'control', 'contracts', 'runtime'],
+    'an edge asks a replica how fresh it is, and control for its stage; it never writes events',
+  ],
+  [
+    'packages/playbook',
+    ['control', 'edge', 'runtime'],
+    'the command speaks to processes through control, not into them',
+  ],
+  ['packages/service-host', ['runtime'], 'hosting a gRPC service has nothing to do with events'],
+  [
+    'packages/devstack',
+    ['migrations', 'contracts', 'runtime'],
+    'the development stack starts things from outside; it is imported by tests, demo, e2e and bench only',
+  ],
+  ...['teams', 'projects', 'tasks'].map((service) => [
+    `services/${service}`,
+    ['contracts', 'runtime', 'outbox', 'subscriber', 'edge', 'control', 'service-host', 'migrations'],
+    'a service never imports another service: they meet over gRPC and events',
+  ]),
+];
+
+const ALL = DIRECTION.map(([folder]) => folder);
+const NAMES = new Map([
+  ['outbox-relay', 'relay'],
+  ['services/teams', 'service-teams'],
+  ['services/projects', 'service-projects'],
+  ['services/tasks', 'service-tasks'],
+]);
+const nameOf = (folder) => NAMES.get(folder) ?? folder.split('/').at(-1);
+
+/** The lint rule of one line of the table. Tests may also import the test kit. */
+function ban(folder, allowed, reason, files, extra = []) {
+  const may = new Set([...allowed, ...extra, nameOf(folder)]);
+  const banned = ALL.map(nameOf).filter((name) => !may.has(name));
+  return {
+    files,
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: banned.flatMap((name) => [`@banyan/${name}`, `@banyan/${name}/*`]),
+              message: `${reason}.`,
+            },
+            { group: ['../../**/packages/**', '**/dist/**'], message: 'Import a package by its name.' },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+const TESTS = ['outbox', 'devstack', 'migrations', 'contracts', 'runtime'];
+
+export default tseslint.config(
+  {
+    ignores: [
+      '**/dist/**',
+      '**/node_modules/**',
+      'packages/contracts/src/gen/**',
+      '.banyan/**',
+      'dashboard/**',
+    ],
+  },
+  eslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
+    languageOptions: {
+      parserOptions: {
+        project: ALL.concat('e2e', 'bench')
+          .map((folder) => `${folder}/tsconfig.json`)
+          .filter((file) => existsSync(new URL(file, import.meta.url))),
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'max-params': ['error', 3],
+      'max-lines': ['error', { max: 350, skipBlankLines: false, skipComments: false }],
+      'max-lines-per-function': ['error', { max: 60, skipComments: true, skipBlankLines: true }],
+      eqeqeq: 'error',
+      'no-console': 'error',
+    },
+  },
+  {
+    files: ['**/*.test.ts'],
+    rules: { 'max-lines-per-function': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
+  {
+    files: ['**/*.{js,mjs}'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+  },
+  ...DIRECTION.flatMap(([folder, allowed, reason]) => [
+    ban(folder, allowed, reason, [`${folder}/**/*.ts`]),
+    ban(folder, allowed, reason, [`${folder}/**/*.test.ts`], TESTS),
+  ]),
+);

@@ -1,0 +1,5 @@
+export { defineEvent, type EventDefinition, type EventSpec, type MessageCodec } from './event.js';
+export { formatPosition, parsePosition, type Position } from './position.js';
+export { PARTITIONS, partitionOf } from './partition.js';
+export { heartbeatSubjectOf, partitionSubjectOf, streamOf, subjectOf, subjectsOf } from './subjects.js';
+export { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from './heartbeat.js';

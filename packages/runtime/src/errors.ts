@@ -1,0 +1,77 @@
+/**
+ * One error family for the whole toolkit. Class, message and "how to solve" come from one closed table, and so does
+ * `docs/errors.md`. The code comes first in the message, then what happened with the value seen, then the remedy.
+ */
+export const ERROR_CODES = {
+  BANYAN_OPTION_UNKNOWN:
+    'Remove the option or use the suggested name; every option is listed in docs/options.md.',
+  BANYAN_OPTION_INVALID:
+    'Give a value of the kind and range that the message names; docs/options.md lists them.',
+  BANYAN_EVENT_UNKNOWN:
+    'Declare the event in proto/ with the (banyan.v1.event) option and run `npm run gen`.',
+  BANYAN_EVENT_INVALID: 'Fill in the fields that carry the aggregate id and version before emitting.',
+  BANYAN_POSITION_INVALID:
+    'A position is written `epoch.n`, both positive whole numbers, for example `1.42`.',
+  BANYAN_SOURCE_MISMATCH: 'Point the relay at the database of the source that it names, or correct the name.',
+  BANYAN_SCHEMA_MISSING: 'Run the migrations of this database role first (see migrations/README.md).',
+  BANYAN_NATS_UNSUPPORTED:
+    'Use nats-server 2.10 or later with JetStream, and the limits that the message asks for.',
+  BANYAN_STREAM_CONFIG:
+    'Correct the stream’s configuration as the message says; the relay never edits it by itself.',
+  BANYAN_OTHER_HISTORY:
+    'The database’s history is not the one in the stream. Find out which is right before anything is published.',
+  BANYAN_NOT_RETAINED:
+    'The rows needed have left the outbox. Raise its retention, or rebuild the stream’s readers.',
+  BANYAN_POOLING_UNSUPPORTED:
+    'Connect the relay to PostgreSQL directly or through a session-pooling address.',
+  BANYAN_FENCED:
+    'Another writer moved the stream. The relay reads it back and goes on by itself; check for a second writer.',
+  BANYAN_PUBLISH_FAILED: 'The relay retries by itself; check the NATS server if it goes on.',
+  BANYAN_LEADERSHIP_LOST: 'Another relay leads this source now; this one waits as its stand-by.',
+  BANYAN_GAP: 'Events are missing between the stored position and the next one; nothing was stepped over.',
+  BANYAN_HANDLER_FAILED: 'Correct the handler; the event stays where it is and is tried again.',
+  BANYAN_REPLICA_INVALID: 'Correct the replica’s definition: table, key, columns or event mapping.',
+  BANYAN_EDGE_INVALID:
+    'An edge is written `caller -> provider.Method`, for example `tasks -> projects.GetProject`.',
+  BANYAN_STAGE_INVALID: 'Use one of the stages that the message lists.',
+  BANYAN_STAGE_CONFLICT:
+    'Somebody else changed the stage in the meantime: look at `banyan status` and try again.',
+  BANYAN_GATE_REFUSED:
+    'See what is missing in the message; `--force --reason "…"` overrides it and is audited.',
+  BANYAN_CONTROL_UNREACHABLE:
+    'Check the NATS address; processes go on with their last known stages meanwhile.',
+  BANYAN_REPLICA_STALE:
+    'The replica is older than the edge’s staleness budget; check the relay and the subscriber.',
+  BANYAN_DEVSTACK: 'Follow the attempts listed in the message.',
+  BANYAN_MIGRATION: 'Correct the database or the SQL that the message names, then run the migrations again.',
+} as const satisfies Record<string, string>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Every error that the toolkit raises on purpose. Anything else that is thrown is a defect or a foreign error. */
+export class BanyanError extends Error {
+  readonly code: ErrorCode;
+  /** What to do about it. */
+  readonly remedy: string;
+  /** The message without the code. */
+  readonly rawMessage: string;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; remedy?: string } = {}) {
+    super(`${code}: ${message}`, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'BanyanError';
+    this.code = code;
+    this.rawMessage = message;
+    this.remedy = options.remedy ?? ERROR_CODES[code];
+  }
+}
+
+/** True for a toolkit error, and for one of the given code if a code is given. */
+export function isBanyanError(error: unknown, code?: ErrorCode): error is BanyanError {
+  return error instanceof BanyanError && (code === undefined || error.code === code);
+}
+
+/** What went wrong, in one line, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,17 @@
+export { BanyanError, ERROR_CODES, isBanyanError, messageOf, type ErrorCode } from './errors.js';
+export {
+  flag,
+  oneOf,
+  resolveOptions,
+  text,
+  wholeNumber,
+  type OptionRule,
+  type OptionRules,
+} from './options.js';
+export { nearestName } from './nearest.js';
+export { Loop, type LoopOptions, type Round } from './loop.js';
+export { backoffDelayMs, type Backoff } from './backoff.js';
+export { systemClock, wait, type Clock } from './clock.js';
+export { Wakeup } from './wakeup.js';
+export { silentLogger, type LogFields, type Logger } from './telemetry.js';
+export type { Queryable } from './database.js';

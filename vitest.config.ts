@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+// Packages are tested from their sources: the `banyan-source` export condition leads to src/ instead of dist/.
+const conditions = ['banyan-source', 'node', 'import', 'module', 'default'];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: [
+      '{packages,services}/*/src/**/*.test.ts',
+      '{outbox-relay,migrations,e2e,bench}/src/**/*.test.ts',
+    ],
+    globalSetup: ['packages/devstack/src/vitest-setup.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+});
