@@ -3,6 +3,8 @@
  * that takes one as `tx` writes inside the caller's transaction and never begins, commits or rolls back.
  */
 export interface Queryable {
+  // The caller states the shape of its rows, as with pg.
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   query: <R extends object = Record<string, unknown>>(
     text: string,
     values?: unknown[],
