@@ -1,1 +1,2 @@
-export {};
+export { emit, type EmitOptions, type EventId } from './emit.js';
+export type { OutboxRow } from './outbox-row.js';

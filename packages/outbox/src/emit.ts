@@ -1,0 +1,47 @@
+import type { EventDefinition } from '@banyan/contracts';
+import type { Queryable } from '@banyan/runtime';
+
+declare const eventIdBrand: unique symbol;
+
+/** An event's own id, a UUID. */
+export type EventId = string & { readonly [eventIdBrand]: true };
+
+export interface EmitOptions {
+  /** Extra headers for readers: names of A-Z a-z 0-9 _ -, values without control characters. Default: none. */
+  headers?: Record<string, string>;
+  /** The event's id. Default: a random UUID. Give one to make the id known before the transaction runs. */
+  eventId?: string;
+}
+
+const EMIT = 'select banyan.emit($1, $2, $3, $4, $5, $6, coalesce($7, gen_random_uuid())) as id';
+
+/**
+ * Publishes an event when, and only when, the caller's transaction commits: a rollback means that it never happened.
+ * Change the aggregate's row first, so that its lock orders the events of one key, and put the version which that change
+ * returned into `data`.
+ *
+ * @param tx the caller's open transaction
+ * @returns the event's id
+ * @throws the database's error, SQLSTATE ZB001…ZB005, for an event that could not be published; the transaction is then
+ *   aborted like after any failed statement
+ * @throws BanyanError BANYAN_EVENT_INVALID when `data` lacks the aggregate's id or version; nothing was sent
+ */
+export async function emit<T>(
+  tx: Queryable,
+  event: EventDefinition<T>,
+  data: T,
+  options: EmitOptions = {},
+): Promise<EventId> {
+  const { rows } = await tx.query<{ id: EventId }>(EMIT, [
+    event.aggregate,
+    event.keyOf(data),
+    event.type,
+    event.encode(data),
+    event.versionOf(data),
+    options.headers ?? {},
+    options.eventId ?? null,
+  ]);
+  const [row] = rows;
+  if (row === undefined) throw new Error('banyan.emit returned no row');
+  return row.id;
+}
