@@ -5,6 +5,7 @@
 -- Not breaking: creates new objects only.
 
 create sequence banyan.outbox_slot minvalue 0 start 0;
+select setval('banyan.outbox_slot', 0);
 
 comment on sequence banyan.outbox_slot is
   'last_value modulo 3 is the slot that is written now. A sequence, because it is read without a snapshot and leaves no dead tuples when it moves.';
@@ -79,3 +80,4 @@ values (0, pg_current_snapshot(), 1, 0, array_fill(0::bigint, array[64]), now())
 -- 2 while the relay sleeps and wants a NOTIFY, else 1. A sequence for the same reasons as the slot: a writer sees the
 -- value of this instant, whatever its snapshot.
 create sequence banyan.relay_asleep minvalue 1 maxvalue 2 start 1;
+select setval('banyan.relay_asleep', 1);

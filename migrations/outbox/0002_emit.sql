@@ -65,6 +65,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
   bytes integer;
+  -- Simple expressions, which PL/pgSQL evaluates without starting the executor: emit is on every writer's path.
+  slot smallint := pg_sequence_last_value('banyan.outbox_slot') % 3;
+  part smallint := get_byte(sha256(convert_to(aggregate_type || '/' || aggregate_id, 'UTF8')), 0) & 63;
 begin
   if aggregate_type is null or aggregate_type !~ '^[A-Za-z0-9_-]{1,64}$' then
     perform banyan.check_name('aggregate type', aggregate_type);
@@ -92,14 +95,12 @@ begin
       using errcode = 'ZB001', hint = 'Store the large part elsewhere and publish a reference to it.';
   end if;
 
-  insert into banyan.outbox (slot, event_id, partition, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers)
-  values (
-    (select last_value % 3 from banyan.outbox_slot), event_id, banyan.partition_of(aggregate_type, aggregate_id),
-    aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers
-  );
+  insert into banyan.outbox
+    (slot, event_id, partition, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers)
+  values (slot, event_id, part, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
 
   -- Read after the insert: this transaction has its id by now, so a relay that falls asleep later knows to wait for it.
-  if (select last_value = 2 from banyan.relay_asleep) and current_setting('banyan.notify', true) is distinct from 'off' then
+  if pg_sequence_last_value('banyan.relay_asleep') = 2 and current_setting('banyan.notify', true) is distinct from 'off' then
     perform pg_notify('banyan_outbox', '');
   end if;
   return event_id;
