@@ -23,7 +23,7 @@ create table banyan.outbox (
   payload           bytea       not null,
   headers           jsonb       not null,
   emitted_at        timestamptz not null default clock_timestamp(),
-  primary key (slot, seq)
+  primary key (seq, slot)
 ) partition by list (slot);
 
 -- Payloads are protobuf, mostly small and rarely compressible: do not spend the writer's time on trying.
@@ -33,7 +33,7 @@ create table banyan.outbox_0 partition of banyan.outbox for values in (0);
 create table banyan.outbox_1 partition of banyan.outbox for values in (1);
 create table banyan.outbox_2 partition of banyan.outbox for values in (2);
 
--- A batch is found by transaction id; it is paged by (slot, seq).
+-- A batch is found by transaction id; a large one is paged in the order of seq.
 create index outbox_xid on banyan.outbox (xid);
 
 comment on table banyan.outbox is 'Committed facts of this source, oldest first by seq within a key. Write with banyan.emit only.';

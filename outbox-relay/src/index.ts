@@ -1,1 +1,3 @@
-export {};
+export { Relay } from './relay.js';
+export { SourceRelay, type RelayState, type SourceRelayStatus } from './source-relay.js';
+export { type SourceRelayConfig, type SourceRelayOptions } from './options.js';

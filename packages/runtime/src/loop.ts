@@ -1,4 +1,3 @@
-import { backoffDelayMs, type Backoff } from './backoff.js';
 import { wait } from './clock.js';
 
 /** What one round tells the loop: go on at once, or after a delay in ms. */
@@ -7,10 +6,8 @@ export type Round = { next: 'now' } | { next: 'after'; delayMs: number };
 export interface LoopOptions {
   /** One round of work. It gets the signal that `stop` aborts. */
   runOnce: (signal: AbortSignal) => Promise<Round>;
-  /** Called with what a round threw and how many rounds in a row have failed; return false to end the loop. */
-  onError: (error: unknown, failures: number) => boolean;
-  /** Delays between failed rounds. */
-  backoff: Backoff;
+  /** Called with what a round threw; says when to go on. It must not throw. */
+  onError: (error: unknown) => Promise<Round>;
 }
 
 /**
@@ -40,19 +37,17 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    let failures = 0;
     while (!this.signal.aborted) {
-      let delayMs = 0;
-      try {
-        const round = await this.#options.runOnce(this.signal);
-        failures = 0;
-        if (round.next === 'after') delayMs = round.delayMs;
-      } catch (error) {
-        failures += 1;
-        if (!this.#options.onError(error, failures)) return;
-        delayMs = backoffDelayMs(failures - 1, this.#options.backoff);
-      }
-      if (delayMs > 0) await wait(delayMs, this.signal);
+      const round = await this.#round();
+      if (round.next === 'after') await wait(round.delayMs, this.signal);
+    }
+  }
+
+  async #round(): Promise<Round> {
+    try {
+      return await this.#options.runOnce(this.signal);
+    } catch (error) {
+      return this.#options.onError(error);
     }
   }
 }

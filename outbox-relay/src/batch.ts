@@ -1,0 +1,108 @@
+import type { OutboxRow } from '@banyan/outbox';
+import type { ClientBase } from 'pg';
+import { lastNOf, type Tick } from './tick.js';
+
+/** An outbox row with its position. */
+export interface PositionedRow extends OutboxRow {
+  n: number;
+}
+
+// The rows of a tick's batch are those that its snapshot sees and the snapshot of the tick before did not. They are found
+// by transaction id: two index ranges. Both snapshots are stored ones, so the answer is the same at any later time.
+const COLUMNS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.event_type,
+  o.payload, o.headers, to_char(o.emitted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as emitted_at`;
+
+const BOUNDS = `
+with bounds as materialized (
+  select this.snapshot, this.first_seq, this.last_seq,
+    pg_snapshot_xmax(prev.snapshot) as xmax, array(select pg_snapshot_xip(prev.snapshot)) as xip
+  from banyan.tick this join banyan.tick prev on prev.tick = this.tick - 1
+  where this.tick = $1
+)`;
+
+// A small batch: sorted from the two index ranges.
+const READ_SMALL = `${BOUNDS}, batch as materialized (
+  select ${COLUMNS} from banyan.outbox o
+  where o.xid >= (select xmax from bounds) and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))
+  union all
+  select ${COLUMNS} from banyan.outbox o
+  where o.xid = any (array(select unnest(xip) from bounds)) and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))
+)
+select * from batch order by seq offset $2`;
+
+// A large one: read page by page in the order of seq, so that nothing has to be sorted or held.
+const READ_PAGE = `${BOUNDS}
+select ${COLUMNS} from banyan.outbox o, bounds b
+where o.seq > $2 and o.seq >= b.first_seq and o.seq <= b.last_seq
+  and (o.xid >= b.xmax or o.xid = any (b.xip)) and pg_visible_in_snapshot(o.xid, b.snapshot)
+order by o.seq offset $3 limit $4`;
+
+interface Row {
+  seq: string;
+  event_id: string;
+  partition: number;
+  aggregate_type: string;
+  aggregate_id: string;
+  aggregate_version: string | null;
+  event_type: string;
+  payload: Buffer;
+  headers: Record<string, string>;
+  emitted_at: string;
+}
+
+/**
+ * The events of a tick in order, in pages, from position `fromN` on. The next page is asked for while the caller deals
+ * with the one it has. Fewer rows than `tick.events` come if some have left the outbox: the caller counts.
+ */
+export async function* readBatch(
+  client: ClientBase,
+  tick: Tick,
+  fromN: number,
+  pageRows: number,
+): AsyncGenerator<PositionedRow[], void, undefined> {
+  const skip = fromN - tick.firstN;
+  if (tick.events <= pageRows) {
+    const { rows } = await client.query<Row>({ name: 'banyan_read_small', text: READ_SMALL, values: [tick.tick, skip] });
+    yield rows.map((row, index) => positioned(row, fromN + index));
+    return;
+  }
+  let n = fromN;
+  let next = readPage(client, [tick.tick, 0, skip, pageRows]);
+  while (n <= lastNOf(tick)) {
+    const rows = await next;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    if (n + rows.length <= lastNOf(tick)) {
+      next = readPage(client, [tick.tick, last.seq, 0, pageRows]);
+      // If the caller gives up before it takes this page, nobody is left to hear of its failure.
+      next.catch(() => undefined);
+    }
+    const first = n;
+    n += rows.length;
+    yield rows.map((row, index) => positioned(row, first + index));
+  }
+}
+
+async function readPage(
+  client: ClientBase,
+  values: [tick: number, afterSeq: string | number, skip: number, limit: number],
+): Promise<Row[]> {
+  const { rows } = await client.query<Row>({ name: 'banyan_read_page', text: READ_PAGE, values });
+  return rows;
+}
+
+function positioned(row: Row, n: number): PositionedRow {
+  return {
+    n,
+    seq: row.seq,
+    eventId: row.event_id,
+    partition: row.partition,
+    aggregateType: row.aggregate_type,
+    aggregateId: row.aggregate_id,
+    aggregateVersion: row.aggregate_version ?? undefined,
+    eventType: row.event_type,
+    payload: row.payload,
+    headers: row.headers,
+    emittedAt: row.emitted_at,
+  };
+}

@@ -1,0 +1,81 @@
+import { flag, resolveOptions, silentLogger, text, wholeNumber, type Logger, type OptionRules } from '@banyan/runtime';
+
+/** Options of one source's relay. Times in ms, sizes in bytes. */
+export interface SourceRelayOptions {
+  /** The source's name, as in its stream `EVENTS_<SOURCE>`: lower-case letters, digits, `-` and `_`. Required. */
+  source: string;
+  /** Its database. A direct connection: transaction pooling would lose the lock that makes one relay the leader. Required. */
+  databaseUrl: string;
+  /** The NATS server or servers, comma-separated. Required. */
+  natsUrl: string;
+  /** Copies of the stream in a cluster, used when the relay creates it. Default 1; use 3 in production. */
+  streamReplicas: number;
+  /**
+   * Whether writers may wake the relay by NOTIFY. Default true. With false (for writers that only prepare transactions,
+   * say) an event waits up to `pollIntervalMs`.
+   */
+  notify: boolean;
+  /** Longest pause between two looks at the outbox while idle; also the interval of heartbeats then. Default 500. */
+  pollIntervalMs: number;
+  /** Shortest time from one tick to the next. Default 2; more saves rows in `banyan.tick`, and adds latency. */
+  tickIntervalMs: number;
+  /** Without an event for so long the relay asks for NOTIFY and sleeps. Default 25. */
+  idleBeforeSleepMs: number;
+  /** Rows read from the outbox at a time. Default 1000; bounds memory together with `maxInFlightBytes`. */
+  pageRows: number;
+  /** Most messages sent and not yet acknowledged. Default 4096. */
+  maxInFlight: number;
+  /** Most bytes sent and not yet acknowledged, but always one message. Default 8 MiB. */
+  maxInFlightBytes: number;
+  /** Without any acknowledgement for so long, with messages in flight, the relay reconnects and reads back. Default 5000. */
+  ackTimeoutMs: number;
+  /** A stand-by asks for the leadership this often. Default 250. */
+  standbyIntervalMs: number;
+  /** How often the acknowledged position is noted in the database while it moves. Default 1000. */
+  noteAckedIntervalMs: number;
+  /** First and largest ceiling of the delay before trying again after a failure. Defaults 100 and 5000. */
+  retryFirstDelayMs: number;
+  retryMaxDelayMs: number;
+  /** Where log lines go. Default: nowhere. */
+  logger: Logger;
+}
+
+const RULES: OptionRules<SourceRelayOptions> = {
+  source: {
+    must: 'a source name: lower-case letters, digits, - and _, starting with a letter',
+    check: (value): value is string => typeof value === 'string' && /^[a-z][a-z0-9_-]{0,62}$/.test(value),
+  },
+  databaseUrl: {
+    must: 'a postgres:// URL',
+    check: (value): value is string => typeof value === 'string' && /^postgres(ql)?:\/\//.test(value),
+  },
+  natsUrl: text(),
+  streamReplicas: wholeNumber(1, 5, 1),
+  notify: flag(true),
+  pollIntervalMs: wholeNumber(10, 1000, 500),
+  tickIntervalMs: wholeNumber(0, 1000, 2),
+  idleBeforeSleepMs: wholeNumber(0, 60_000, 25),
+  pageRows: wholeNumber(1, 100_000, 1000),
+  maxInFlight: wholeNumber(1, 65_536, 4096),
+  maxInFlightBytes: wholeNumber(1, 1_073_741_824, 8 * 1024 * 1024),
+  ackTimeoutMs: wholeNumber(100, 600_000, 5000),
+  standbyIntervalMs: wholeNumber(10, 60_000, 250),
+  noteAckedIntervalMs: wholeNumber(10, 60_000, 1000),
+  retryFirstDelayMs: wholeNumber(1, 60_000, 100),
+  retryMaxDelayMs: wholeNumber(1, 600_000, 5000),
+  logger: {
+    fallback: silentLogger,
+    must: 'a logger with debug, info, warn and error',
+    check: (value): value is Logger => typeof value === 'object' && value !== null && 'warn' in value,
+  },
+};
+
+export type RequiredOptions = 'source' | 'databaseUrl' | 'natsUrl';
+
+/** What a user gives: the required three, and any of the others. */
+export type SourceRelayConfig = Pick<SourceRelayOptions, RequiredOptions> &
+  Partial<Omit<SourceRelayOptions, RequiredOptions>>;
+
+export function resolveSourceRelayOptions(given: SourceRelayConfig): SourceRelayOptions {
+  return resolveOptions<SourceRelayOptions>('relay', RULES, given);
+}

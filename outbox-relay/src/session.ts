@@ -1,0 +1,83 @@
+import { BanyanError, messageOf, type Logger } from '@banyan/runtime';
+import pg from 'pg';
+
+/** Advisory lock of a source's leader: (this, 1), one source a database. */
+const LOCK_CLASS = 6218;
+
+// Keepalives free the lock within seconds when the relay's machine vanishes. A commit waits at least as long as any
+// writer's: what the relay publishes must never be undone by a crash of the database.
+const PREPARE = `
+select set_config('synchronous_commit',
+    case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, false),
+  set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),
+  set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '5000', false),
+  set_config('statement_timeout', '0', false), set_config('idle_session_timeout', '0', false),
+  set_config('jit', 'off', false)`;
+
+/**
+ * The relay's one reading connection to a source's database. It holds the leader's lock, so that losing the connection is
+ * losing the leadership; nothing is ever retried on another one.
+ */
+export class Session {
+  readonly client: pg.Client;
+  readonly #logger: Logger;
+  #failure: Error | undefined;
+  #backendPid: number | undefined;
+
+  private constructor(client: pg.Client, logger: Logger) {
+    this.client = client;
+    this.#logger = logger;
+    client.on('error', (error) => (this.#failure ??= error));
+    client.on('notice', (notice) => this.#onNotice(notice.code, notice.message));
+  }
+
+  static async open(databaseUrl: string, application: string, logger: Logger): Promise<Session> {
+    const client = new pg.Client({
+      connectionString: databaseUrl,
+      application_name: application,
+      keepAlive: true,
+      connectionTimeoutMillis: 5000,
+    });
+    const session = new Session(client, logger);
+    await client.connect();
+    await client.query(PREPARE);
+    return session;
+  }
+
+  /** Tries to become the source's leader; false if another relay is. */
+  async tryLead(): Promise<boolean> {
+    const { rows } = await this.client.query<{ locked: boolean; pid: number }>(
+      `select pg_try_advisory_lock(${LOCK_CLASS}, 1) as locked, pg_backend_pid() as pid`,
+    );
+    this.#backendPid = rows[0]?.pid;
+    return rows[0]?.locked === true;
+  }
+
+  /**
+   * Throws if anything said since that this session can no longer be trusted: the connection broke, a pooler swapped the
+   * server process under it, or a commit was acknowledged without its wait for a standby.
+   */
+  check(backendPid?: number): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (backendPid !== undefined && backendPid !== this.#backendPid) {
+      throw new BanyanError(
+        'BANYAN_POOLING_UNSUPPORTED',
+        `the server process changed from ${this.#backendPid ?? '?'} to ${backendPid} within one connection`,
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.client.end();
+    } catch (error) {
+      this.#logger.debug('closing the database connection failed', { error: messageOf(error) });
+    }
+  }
+
+  /** 57014 and 57P01: the wait for a synchronous standby was cancelled, so the commit may not survive a failover. */
+  #onNotice(code: string | undefined, message: string | undefined): void {
+    if (code !== '57014' && code !== '57P01') return;
+    this.#failure ??= new Error(`a commit is not known to be durable: ${message ?? ''}`);
+  }
+}

@@ -1,0 +1,148 @@
+import { hostname } from 'node:os';
+import { backoffDelayMs, isBanyanError, Loop, messageOf, Wakeup, type ErrorCode, type Round } from '@banyan/runtime';
+import { Leadership } from './leadership.js';
+import { resolveSourceRelayOptions, type SourceRelayConfig, type SourceRelayOptions } from './options.js';
+import { Session } from './session.js';
+
+/**
+ * What a source's relay is doing.
+ * - down: no connection; the next round opens one → standby
+ * - standby: connected, another relay leads; asks for the lock → leading
+ * - leading: publishes; on any error or doubt → down
+ * - refusing: what it found needs a person's decision; it looks again now and then → down
+ * - stopped
+ */
+export type RelayState =
+  | { is: 'down'; because: string }
+  | { is: 'standby'; session: Session }
+  | { is: 'leading'; session: Session; leadership: Leadership }
+  | { is: 'refusing'; because: string; code: ErrorCode }
+  | { is: 'stopped' };
+
+export interface SourceRelayStatus {
+  source: string;
+  state: RelayState['is'];
+  /** Why it is down or refuses; undefined otherwise. */
+  because: string | undefined;
+  /** Last acknowledged position (the n of it) while leading. */
+  ackedN: number | undefined;
+  /** Events published by this process. */
+  published: number;
+}
+
+/** Errors that trying again cannot mend: somebody has to decide or to repair. */
+const NEEDS_A_PERSON: readonly ErrorCode[] = [
+  'BANYAN_OTHER_HISTORY',
+  'BANYAN_NOT_RETAINED',
+  'BANYAN_STREAM_CONFIG',
+  'BANYAN_SOURCE_MISMATCH',
+  'BANYAN_SCHEMA_MISSING',
+  'BANYAN_NATS_UNSUPPORTED',
+  'BANYAN_POOLING_UNSUPPORTED',
+];
+
+/** How long a refusing relay waits before it looks again, in ms. */
+const REFUSAL_RECHECK_MS = 5000;
+
+/** Moves one source's outbox into its stream, for as long as it leads; waits as a stand-by otherwise. */
+export class SourceRelay {
+  readonly #options: SourceRelayOptions;
+  readonly #loop: Loop;
+  readonly #wakeup = new Wakeup();
+  readonly #relay = `${hostname()}:${process.pid}`;
+  #state: RelayState = { is: 'down', because: 'not started' };
+  #published = 0;
+  /** Failures since the last round that led; the delay before the next try grows with it. */
+  #failures = 0;
+
+  constructor(config: SourceRelayConfig) {
+    this.#options = resolveSourceRelayOptions(config);
+    this.#loop = new Loop({
+      runOnce: (signal) => this.#runOnce(signal),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  get status(): SourceRelayStatus {
+    const state = this.#state;
+    return {
+      source: this.#options.source,
+      state: state.is,
+      because: 'because' in state ? state.because : undefined,
+      ackedN: state.is === 'leading' ? state.leadership.ackedN : undefined,
+      published: this.#published,
+    };
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  /** Stops after the current round: what was sent is acknowledged, then the leadership is given up. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await this.#release({ drain: true });
+    this.#state = { is: 'stopped' };
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<Round> {
+    const state = this.#state;
+    switch (state.is) {
+      case 'down':
+      case 'refusing':
+        return this.#connect();
+      case 'standby':
+        return this.#tryLead(state.session);
+      case 'leading': {
+        const { published } = await state.leadership.runOnce(signal);
+        this.#published += published;
+        this.#failures = 0;
+        return { next: 'now' };
+      }
+      case 'stopped':
+        return { next: 'after', delayMs: REFUSAL_RECHECK_MS };
+    }
+  }
+
+  async #connect(): Promise<Round> {
+    const { databaseUrl, source, logger } = this.#options;
+    const session = await Session.open(databaseUrl, `banyan-relay ${source}`, logger);
+    this.#state = { is: 'standby', session };
+    return { next: 'now' };
+  }
+
+  async #tryLead(session: Session): Promise<Round> {
+    session.check();
+    if (!(await session.tryLead())) return { next: 'after', delayMs: this.#options.standbyIntervalMs };
+    const leadership = await Leadership.begin(session, this.#options, this.#relay, this.#wakeup);
+    this.#state = { is: 'leading', session, leadership };
+    return { next: 'now' };
+  }
+
+  async #onError(error: unknown): Promise<Round> {
+    const { source, logger } = this.#options;
+    await this.#release({ drain: false });
+    const because = messageOf(error);
+    if (isBanyanError(error) && NEEDS_A_PERSON.includes(error.code)) {
+      if (this.#state.is !== 'refusing') logger.error('refusing to publish', { source, error: because, remedy: error.remedy });
+      this.#state = { is: 'refusing', because, code: error.code };
+      return { next: 'after', delayMs: REFUSAL_RECHECK_MS };
+    }
+    logger.warn('will try again', { source, error: because });
+    this.#state = { is: 'down', because };
+    const { retryFirstDelayMs: firstMs, retryMaxDelayMs: maxMs } = this.#options;
+    return { next: 'after', delayMs: backoffDelayMs(this.#failures++, { firstMs, maxMs }) };
+  }
+
+  async #release(options: { drain: boolean }): Promise<void> {
+    const state = this.#state;
+    if (state.is === 'leading') {
+      try {
+        await state.leadership.close(options);
+      } catch (error) {
+        this.#options.logger.warn('closing the leadership', { source: this.#options.source, error: messageOf(error) });
+      }
+    }
+    if (state.is === 'leading' || state.is === 'standby') await state.session.close();
+  }
+}

@@ -1,0 +1,132 @@
+import type { ClientBase } from 'pg';
+
+/**
+ * A tick is a recorded PostgreSQL snapshot; its batch is what became visible between the tick before and this one, by
+ * `seq`. That neither skips a transaction that commits late (as `id > last` does) nor stalls behind a long one (as a
+ * floor at the oldest running transaction does). Idea: PgQ's ticks.
+ */
+export interface Tick {
+  tick: number;
+  /** Position (the n of it) of the batch's first event. */
+  firstN: number;
+  events: number;
+  /** Last position of each partition at the end of the batch. */
+  heads: number[];
+  lastEventId: string | undefined;
+}
+
+/** The last position up to and including this tick's batch. */
+export function lastNOf(tick: Tick): number {
+  return tick.firstN + tick.events - 1;
+}
+
+/** What one look at the outbox found. */
+export interface Look {
+  /** The newest tick: a new one if events had become visible, else the one before. */
+  newest: Tick;
+  recorded: boolean;
+  /** Everything committed before this is in the ticks: the look's statement time, before its snapshot. ms since 1970. */
+  asOfMs: number;
+  /** The oldest transaction that was still running. */
+  oldestRunningXid: bigint;
+  /** The server process that answered; another one than before means that a pooler sits between. */
+  backendPid: number;
+}
+
+interface TickRow {
+  tick: string;
+  first_n: string;
+  events: string;
+  heads: string[];
+  last_event_id: string | null;
+}
+
+// One statement, so one snapshot for the rows, their count and the recorded snapshot. `tick` is the one before plus one,
+// inserted on the primary key: two relays cannot both record it. Nothing is recorded when nothing became visible, so an
+// idle source costs no row. It must run in a transaction of its own: what it returns is true only once it is committed.
+const TAKE_TICK = `
+with prev as materialized (
+  select tick, snapshot, first_n + events as next_n, heads from banyan.tick order by tick desc limit 1
+), batch as materialized (
+  select seq, partition, event_id from banyan.outbox
+  where xid >= (select pg_snapshot_xmax(snapshot) from prev)
+  union all
+  select seq, partition, event_id from banyan.outbox
+  where xid = any (array(select pg_snapshot_xip(snapshot) from prev))
+), numbered as materialized (
+  select partition, event_id, row_number() over (order by seq) as k from batch
+), head as (
+  select partition, max(k) as k from numbered group by partition
+), recorded as (
+  insert into banyan.tick (tick, snapshot, first_n, events, heads, first_seq, last_seq, last_event_id, taken_at)
+  select prev.tick + 1, pg_current_snapshot(), prev.next_n, total.events,
+    array(select coalesce(prev.next_n - 1 + head.k, prev.heads[p + 1])
+          from generate_series(0, 63) p left join head on head.partition = p order by p),
+    total.first_seq, total.last_seq,
+    (select event_id from numbered where k = total.events), statement_timestamp()
+  from prev, (select count(*) as events, min(seq) as first_seq, max(seq) as last_seq from batch) total
+  where total.events > 0
+  returning tick, first_n, events, heads, last_event_id
+)
+select recorded.*,
+  floor(extract(epoch from statement_timestamp()) * 1000)::bigint as as_of_ms,
+  pg_snapshot_xmin(pg_current_snapshot())::text as oldest_running_xid,
+  pg_backend_pid() as backend_pid
+from (select 1) one left join recorded on true`;
+
+const READ_TICK = `
+select tick, first_n, events, heads, last_event_id from banyan.tick where tick = $1`;
+
+const NEWEST_TICK = `
+select tick, first_n, events, heads, last_event_id from banyan.tick order by tick desc limit 1`;
+
+/**
+ * Looks for newly visible events and records them as a tick. When it returns, the tick is committed, and safe to publish.
+ *
+ * @param newest the newest tick so far, which is returned again when nothing is new
+ */
+export async function takeTick(client: ClientBase, newest: Tick): Promise<Look> {
+  interface Row extends Omit<TickRow, 'tick'> {
+    tick: string | null;
+    as_of_ms: string;
+    oldest_running_xid: string;
+    backend_pid: number;
+  }
+  const { rows } = await client.query<Row>({ name: 'banyan_take_tick', text: TAKE_TICK });
+  const row = one(rows);
+  const recorded = row.tick === null ? undefined : tickOf({ ...row, tick: row.tick });
+  return {
+    newest: recorded ?? newest,
+    recorded: recorded !== undefined,
+    asOfMs: Number(row.as_of_ms),
+    oldestRunningXid: BigInt(row.oldest_running_xid),
+    backendPid: row.backend_pid,
+  };
+}
+
+/** A recorded tick; undefined if this database has none of that number. */
+export async function readTick(client: ClientBase, tick: number): Promise<Tick | undefined> {
+  const { rows } = await client.query<TickRow>({ name: 'banyan_read_tick', text: READ_TICK, values: [tick] });
+  return rows[0] === undefined ? undefined : tickOf(rows[0]);
+}
+
+/** The newest tick; tick 0, the empty beginning, in a new database. */
+export async function newestTick(client: ClientBase): Promise<Tick> {
+  return tickOf(one((await client.query<TickRow>(NEWEST_TICK)).rows));
+}
+
+function tickOf(row: TickRow): Tick {
+  return {
+    tick: Number(row.tick),
+    firstN: Number(row.first_n),
+    events: Number(row.events),
+    heads: row.heads.map(Number),
+    lastEventId: row.last_event_id ?? undefined,
+  };
+}
+
+function one<R>(rows: R[]): R {
+  const [row] = rows;
+  if (row === undefined) throw new Error('banyan.tick is empty: its first row was deleted by hand');
+  return row;
+}
