@@ -1,1 +1,44 @@
-export {};
+export { StageWatch, type StageWatchOptions } from './stage-watch.js';
+export { Reporter, REPORT_SUBJECT, type EdgeReporting, type ReporterOptions } from './reporter.js';
+export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
+export { collectReports, type CollectOptions } from './collect-reports.js';
+export { stageGate, type GateOptions, type GateQuestion, type GateVerdict } from './gate.js';
+export { overviewsOf, type EdgeOverview, type ProcessOverview } from './overview.js';
+export { parseEdge, type EdgeName } from './edge-name.js';
+export {
+  commonLadder,
+  isQueryStage,
+  ladderOf,
+  planAdvance,
+  planBack,
+  QUERY_STAGES,
+  type Ladder,
+  type Move,
+  type QueryStage,
+} from './stage.js';
+export { EdgeStage, type EdgeDeclaration, type HeldRecord, type RunningStage } from './edge-stage.js';
+export {
+  STAGE_BUCKET,
+  StageStore,
+  type StageStoreOptions,
+  type StageWrite,
+  type StoredStage,
+} from './stage-store.js';
+export type { StageRecord } from './stage-record.js';
+export type { Connection } from './connection.js';
+export { noComparisons, noFallbacks } from './evidence-sum.js';
+export {
+  COMPARISON_OUTCOMES,
+  FALLBACK_REASONS,
+  stageReportOf,
+  type CallCounts,
+  type ChangeEvidence,
+  type ComparisonCounts,
+  type ComparisonOutcome,
+  type Counterexample,
+  type EdgeReport,
+  type FallbackReason,
+  type FreshnessReport,
+  type Percentiles,
+  type ProcessReport,
+} from './report.js';

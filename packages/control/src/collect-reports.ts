@@ -1,0 +1,70 @@
+import { NoRespondersError, RequestError, type NatsConnection } from '@nats-io/nats-core';
+import { BanyanError, messageOf } from '@banyan/runtime';
+import type { ProcessReport } from './report.js';
+import { REPORT_SUBJECT } from './reporter.js';
+
+export interface CollectOptions {
+  /** How long to wait for answers, in ms; default 500. A busy process that takes longer is not seen. */
+  waitMs?: number;
+  /** End as soon as this many have answered. */
+  expect?: number;
+  /** Leave the evidence out. */
+  brief?: boolean;
+}
+
+/**
+ * Asks all processes for their reports. Processes that do not answer in time are not in the result.
+ *
+ * @throws BANYAN_CONTROL_UNREACHABLE if the request could not be sent
+ */
+export async function collectReports(
+  connection: NatsConnection,
+  { waitMs = 500, expect = 0, brief = false }: CollectOptions = {},
+): Promise<ProcessReport[]> {
+  const counted =
+    expect > 0 ? { strategy: 'count' as const, maxMessages: expect } : { strategy: 'timer' as const };
+  const reports: ProcessReport[] = [];
+  try {
+    const question = brief ? 'brief' : 'all';
+    for await (const answer of await connection.requestMany(REPORT_SUBJECT, question, {
+      maxWait: waitMs,
+      ...counted,
+    })) {
+      const report = decodeReport(answer.string());
+      if (report !== undefined) reports.push(report);
+    }
+  } catch (error) {
+    if (!isNobody(error))
+      throw new BanyanError('BANYAN_CONTROL_UNREACHABLE', `reports: ${messageOf(error)}`, { cause: error });
+  }
+  return reports.toSorted((a, b) => a.instance.localeCompare(b.instance));
+}
+
+function isNobody(error: unknown): boolean {
+  if (error instanceof RequestError) return error.isNoResponders();
+  return error instanceof NoRespondersError;
+}
+
+/** Whoever may publish can answer rubbish: what has not the outline of a report is left out. */
+function decodeReport(data: string): ProcessReport | undefined {
+  try {
+    const value: unknown = JSON.parse(data);
+    return isReport(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isReport(value: unknown): value is ProcessReport {
+  if (typeof value !== 'object' || value === null) return false;
+  const { service, instance, pid, edges } = value as Record<string, unknown>;
+  const named = typeof service === 'string' && typeof instance === 'string' && typeof pid === 'number';
+  return named && Array.isArray(edges) && edges.every(isEdgeReport);
+}
+
+function isEdgeReport(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { edge, stages, running, freshness, evidence } = value as Record<string, unknown>;
+  const parts = [running, freshness].every((part) => typeof part === 'object' && part !== null);
+  return typeof edge === 'string' && parts && Array.isArray(stages) && Array.isArray(evidence);
+}

@@ -1,0 +1,126 @@
+import { parseEdge, type EdgeName } from './edge-name.js';
+import type { StageRecord } from './stage-record.js';
+import { ladderOf, type Ladder, type QueryStage } from './stage.js';
+
+/** The stage that a process runs an edge at, and where it has it from. */
+export interface RunningStage {
+  readonly stage: QueryStage;
+  /** 0 while no change was ever seen. */
+  readonly change: number;
+  readonly changeId: string;
+  /** When the change was made (ISO 8601); empty before the first. */
+  readonly since: string;
+  /** `floor`: no record known · `file`: last known stage, broker not yet heard · `store`: as the bucket has it. */
+  readonly origin: 'floor' | 'file' | 'store';
+}
+
+/** A record that the bucket holds and this process does not follow, and why. */
+export interface HeldRecord {
+  /** `older`: the broker has lost a later change · `unsupported`: no such stage here · `unreadable`: not understood. */
+  reason: 'older' | 'unsupported' | 'unreadable';
+  change?: number;
+  changeId?: string;
+  stage?: QueryStage;
+}
+
+export interface EdgeDeclaration {
+  /** For example `tasks -> projects.GetProject`. */
+  edge: string;
+  /** The stages that this process can run the edge at. The lowest is its floor, the highest its ceiling. */
+  stages: readonly QueryStage[];
+}
+
+export type StageListener = (now: RunningStage, before: RunningStage) => void;
+
+/**
+ * The stage of one edge in this process. States: at the floor → at the last known change → at each later change. It never
+ * goes to an earlier change, whatever the broker says.
+ */
+export class EdgeStage {
+  readonly name: EdgeName;
+  readonly ladder: Ladder;
+  #running: RunningStage;
+  #record: StageRecord | undefined;
+  #held: HeldRecord | undefined;
+  #persistedId = '';
+  readonly #listeners = new Set<StageListener>();
+
+  /** @param lastKnownOf looks the edge's last known record up by its canonical text */
+  constructor(declaration: EdgeDeclaration, lastKnownOf: (edge: string) => StageRecord | undefined) {
+    this.name = parseEdge(declaration.edge);
+    this.ladder = ladderOf(declaration.stages);
+    this.#running = { stage: this.ladder[0], change: 0, changeId: '', since: '', origin: 'floor' };
+    const lastKnown = lastKnownOf(this.name.text);
+    if (lastKnown === undefined || !this.ladder.includes(lastKnown.stage)) return;
+    this.#record = lastKnown;
+    this.#running = runningOf(lastKnown, 'file');
+    this.#persistedId = lastKnown.changeId;
+  }
+
+  /** What to obey now. Read it once a call. */
+  get running(): RunningStage {
+    return this.#running;
+  }
+
+  /** The record behind the running stage, if there is one. */
+  get record(): StageRecord | undefined {
+    return this.#record;
+  }
+
+  get held(): HeldRecord | undefined {
+    return this.#held;
+  }
+
+  /** Whether the running change would survive a restart without the broker. */
+  get persisted(): boolean {
+    return this.#persistedId === this.#running.changeId;
+  }
+
+  onChange(listener: StageListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Obeys a record from the bucket, or says why not. `undefined` stands for one that cannot be read. */
+  consider(record: StageRecord | undefined): 'applied' | 'same' | HeldRecord['reason'] {
+    const verdict = this.#judge(record);
+    if (verdict === 'applied' || verdict === 'same') {
+      this.#held = undefined;
+      if (record !== undefined) this.#follow(record);
+    } else {
+      this.#held = { reason: verdict, ...(record === undefined ? {} : summaryOf(record)) };
+    }
+    return verdict;
+  }
+
+  markPersisted(record: StageRecord): void {
+    if (record.changeId === this.#running.changeId) this.#persistedId = record.changeId;
+  }
+
+  #judge(record: StageRecord | undefined): 'applied' | 'same' | HeldRecord['reason'] {
+    if (record === undefined) return 'unreadable';
+    if (!this.ladder.includes(record.stage)) return 'unsupported';
+    const { change, changeId, since } = this.#running;
+    if (record.changeId === changeId) return 'same';
+    // Two changes of one number: the broker lost one of them. The later decision holds, in every process alike.
+    const later = record.change > change || (record.change === change && record.at > since);
+    return later ? 'applied' : 'older';
+  }
+
+  #follow(record: StageRecord): void {
+    const before = this.#running;
+    this.#record = record;
+    this.#running = runningOf(record, 'store');
+    if (before.changeId === record.changeId) return;
+    for (const listener of this.#listeners) listener(this.#running, before);
+  }
+}
+
+function runningOf(record: StageRecord, origin: RunningStage['origin']): RunningStage {
+  const { stage, change, changeId, at } = record;
+  return { stage, change, changeId, since: at, origin };
+}
+
+function summaryOf({ change, changeId, stage }: StageRecord): Omit<HeldRecord, 'reason'> {
+  return { change, changeId, stage };
+}

@@ -1,0 +1,69 @@
+import {
+  COMPARISON_OUTCOMES,
+  FALLBACK_REASONS,
+  type ChangeEvidence,
+  type ComparisonCounts,
+  type EdgeReport,
+  type FallbackReason,
+  type Percentiles,
+} from './report.js';
+
+/** What all processes measured, per change, oldest change first. */
+export function sumEvidence(reports: readonly EdgeReport[]): ChangeEvidence[] {
+  const byChange = new Map<string, ChangeEvidence>();
+  for (const evidence of reports.flatMap((report) => report.evidence)) {
+    const key = `${evidence.change} ${evidence.changeId}`;
+    const sum = byChange.get(key);
+    byChange.set(key, sum === undefined ? evidence : add(sum, evidence));
+  }
+  return [...byChange.values()].sort((a, b) => a.change - b.change);
+}
+
+function add(a: ChangeEvidence, b: ChangeEvidence): ChangeEvidence {
+  return {
+    ...a,
+    calls: {
+      ok: a.calls.ok + b.calls.ok,
+      failed: a.calls.failed + b.calls.failed,
+      byReplica: a.calls.byReplica + b.calls.byReplica,
+    },
+    latencyMs: worst(a.latencyMs, b.latencyMs),
+    comparisons: addComparisons(a.comparisons, b.comparisons),
+    lateMs: worst(a.lateMs, b.lateMs),
+    fallbacks: addFallbacks(a.fallbacks, b.fallbacks),
+    counterexamples: [...a.counterexamples, ...b.counterexamples].sort((x, y) => x.at.localeCompare(y.at)),
+  };
+}
+
+/** Percentiles of several processes cannot be added: the worst process's stand for all. */
+function worst(a: Percentiles, b: Percentiles): Percentiles {
+  return {
+    count: a.count + b.count,
+    p50: Math.max(a.p50, b.p50),
+    p99: Math.max(a.p99, b.p99),
+    max: Math.max(a.max, b.max),
+  };
+}
+
+export function noComparisons(): ComparisonCounts {
+  return { equal: 0, late: 0, wrong: 0, missing: 0, extra: 0, oneSided: 0, unjudged: 0, shed: 0 };
+}
+
+function addComparisons(a: ComparisonCounts, b: ComparisonCounts): ComparisonCounts {
+  const sum = noComparisons();
+  for (const outcome of [...COMPARISON_OUTCOMES, 'shed'] as const) sum[outcome] = a[outcome] + b[outcome];
+  return sum;
+}
+
+export function noFallbacks(): Record<FallbackReason, number> {
+  return { stale: 0, missing: 0, error: 0, timeout: 0, busy: 0 };
+}
+
+function addFallbacks(
+  a: Record<FallbackReason, number>,
+  b: Record<FallbackReason, number>,
+): Record<FallbackReason, number> {
+  const sum = noFallbacks();
+  for (const reason of FALLBACK_REASONS) sum[reason] = a[reason] + b[reason];
+  return sum;
+}

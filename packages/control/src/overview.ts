@@ -1,0 +1,128 @@
+import { sumEvidence } from './evidence-sum.js';
+import type { HeldRecord } from './edge-stage.js';
+import { parseEdge } from './edge-name.js';
+import { stageGate, type GateOptions, type GateVerdict } from './gate.js';
+import type { ChangeEvidence, EdgeReport, FreshnessReport, ProcessReport } from './report.js';
+import type { StageRecord } from './stage-record.js';
+import { commonLadder, stageAbove, type Ladder, type QueryStage } from './stage.js';
+
+/** All that is known of one edge: the bucket's record and what its processes say. */
+export interface EdgeOverview {
+  edge: string;
+  kind: 'query';
+  stage: QueryStage;
+  change: number;
+  changeId: string;
+  /** When, by whom and why the stage was changed last; null before the first change. */
+  since: string | null;
+  by: string | null;
+  why: string | null;
+  /** The stages that all its processes support; null if none runs. */
+  ladder: Ladder | null;
+  processes: ProcessOverview[];
+  /** Of all processes together, per change, oldest first. */
+  evidence: ChangeEvidence[];
+  /** Of the stalest process; null if none runs. */
+  freshness: FreshnessReport | null;
+  /** The next stage up and what its gate says; null at the top, or if no process runs. */
+  next: (GateVerdict & { stage: QueryStage }) | null;
+}
+
+export interface ProcessOverview {
+  service: string;
+  instance: string;
+  pid: number;
+  stage: QueryStage;
+  change: number;
+  /** Whether it runs the edge's last change. */
+  inForce: boolean;
+  held?: HeldRecord;
+}
+
+/** Brings records and reports together, one overview an edge, by name. */
+export function overviewsOf(
+  records: readonly StageRecord[],
+  reports: readonly ProcessReport[],
+  options: GateOptions = {},
+): EdgeOverview[] {
+  const reported = reports.flatMap(({ edges }) => edges.map(({ edge }) => edge));
+  const names = new Set(
+    [...records.map(({ edge }) => edge), ...reported].map((edge) => parseEdge(edge).text),
+  );
+  return [...names].sort().map((edge) => {
+    const record = records.find((each) => each.edge === edge);
+    return overviewOf(edge, { record, reports, options });
+  });
+}
+
+interface Known {
+  record: StageRecord | undefined;
+  reports: readonly ProcessReport[];
+  options: GateOptions;
+}
+
+function overviewOf(edge: string, { record, reports, options }: Known): EdgeOverview {
+  const own = reports.flatMap((process) =>
+    process.edges.filter((report) => report.edge === edge).map((report) => ({ process, report })),
+  );
+  const edgeReports = own.map(({ report }) => report);
+  const last = lastChange(record, edgeReports);
+  const ladder = commonLadder(edgeReports.map(({ stages }) => stages)) ?? null;
+  return {
+    edge,
+    kind: 'query',
+    ...last,
+    by: record?.by ?? null,
+    why: record?.why ?? null,
+    ladder,
+    processes: own.map(({ process, report }) => processOf(process, report, last.changeId)),
+    evidence: sumEvidence(edgeReports),
+    freshness: stalest(edgeReports),
+    next: nextOf({ from: last.stage, changeId: last.changeId, ladder, reports: edgeReports }, options),
+  };
+}
+
+type Last = Pick<EdgeOverview, 'stage' | 'change' | 'changeId' | 'since'>;
+
+/** The edge's last change: the bucket's, unless a process knows a later one that the broker has lost. */
+function lastChange(record: StageRecord | undefined, reports: readonly EdgeReport[]): Last {
+  const all: Last[] = reports.map(({ running: { stage, change, changeId, since } }) => {
+    return { stage, change, changeId, since: since === '' ? null : since };
+  });
+  if (record !== undefined) {
+    const { stage, change, changeId, at } = record;
+    all.unshift({ stage, change, changeId, since: at });
+  }
+  return all.reduce((best, each) => (each.change > best.change ? each : best), all[0] ?? NOTHING);
+}
+
+const NOTHING: Last = { stage: 'call', change: 0, changeId: '', since: null };
+
+function processOf(process: ProcessReport, { running, held }: EdgeReport, changeId: string): ProcessOverview {
+  const { service, instance, pid } = process;
+  const { stage, change } = running;
+  const inForce = running.changeId === changeId;
+  return { service, instance, pid, stage, change, inForce, ...(held === undefined ? {} : { held }) };
+}
+
+function stalest(reports: readonly EdgeReport[]): FreshnessReport | null {
+  const age = ({ stalenessMs }: FreshnessReport): number => stalenessMs ?? Infinity;
+  const all = reports.map(({ freshness }) => freshness).sort((a, b) => age(b) - age(a));
+  return all[0] ?? null;
+}
+
+interface NextQuestion {
+  from: QueryStage;
+  changeId: string;
+  ladder: Ladder | null;
+  reports: readonly EdgeReport[];
+}
+
+function nextOf(
+  { from, changeId, ladder, reports }: NextQuestion,
+  options: GateOptions,
+): EdgeOverview['next'] {
+  const to = ladder === null ? undefined : stageAbove(ladder, from);
+  if (to === undefined) return null;
+  return { stage: to, ...stageGate({ from, to, changeId, reports }, options) };
+}

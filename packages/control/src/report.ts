@@ -1,0 +1,116 @@
+import type { EdgeStage, HeldRecord, RunningStage } from './edge-stage.js';
+import type { Ladder, QueryStage } from './stage.js';
+
+/** What one process says of itself when asked. */
+export interface ProcessReport {
+  service: string;
+  /** Unlike any other process's. */
+  instance: string;
+  pid: number;
+  edges: EdgeReport[];
+}
+
+/** What one process says of one edge. */
+export interface EdgeReport {
+  edge: string;
+  kind: 'query';
+  /** The stages that this process supports, lowest (the floor) first. */
+  stages: Ladder;
+  running: RunningStage & {
+    /** Whether the change lies on this process's disk too. */
+    persisted: boolean;
+  };
+  /** A record in the bucket that the process does not follow. */
+  held?: HeldRecord;
+  freshness: FreshnessReport;
+  /** What was measured, per change, oldest first; the last few changes only, since the process started. */
+  evidence: ChangeEvidence[];
+}
+
+export interface FreshnessReport {
+  /** Everything committed at the source before this (ms since 1970) is in the replica; null: it never started. */
+  asOfMs: number | null;
+  /** Age with the clock allowance added, in ms; null: never started. */
+  stalenessMs: number | null;
+  budgetMs: number;
+  fresh: boolean;
+}
+
+/** What was measured while one change was in force. */
+export interface ChangeEvidence {
+  change: number;
+  changeId: string;
+  stage: QueryStage;
+  calls: CallCounts;
+  /** Of calls as their caller saw them. */
+  latencyMs: Percentiles;
+  comparisons: ComparisonCounts;
+  /** How long late replicas took to reach the answer's version. */
+  lateMs: Percentiles;
+  /** Calls that the replica did not answer, by reason. */
+  fallbacks: Record<FallbackReason, number>;
+  /** The latest few that were not equal in the end; paths only, never values. */
+  counterexamples: Counterexample[];
+}
+
+export interface CallCounts {
+  ok: number;
+  /** Ended with a status other than OK, NOT_FOUND included. */
+  failed: number;
+  /** How many of both were answered by the replica. */
+  byReplica: number;
+}
+
+export interface Percentiles {
+  count: number;
+  p50: number;
+  p99: number;
+  max: number;
+}
+
+export const COMPARISON_OUTCOMES = [
+  'equal',
+  'late',
+  'wrong',
+  'missing',
+  'extra',
+  'oneSided',
+  'unjudged',
+] as const;
+
+/** How a comparison of a provider's and a replica's answer ended; see DESIGN 6. */
+export type ComparisonOutcome = (typeof COMPARISON_OUTCOMES)[number];
+
+export type ComparisonCounts = Record<ComparisonOutcome, number> & {
+  /** Not made, because the queue was full. */
+  shed: number;
+};
+
+export const FALLBACK_REASONS = ['stale', 'missing', 'error', 'timeout', 'busy'] as const;
+
+/** Why a replica did not answer. */
+export type FallbackReason = (typeof FALLBACK_REASONS)[number];
+
+export interface Counterexample {
+  outcome: ComparisonOutcome;
+  /** When it was seen, ISO 8601. */
+  at: string;
+  version: number | null;
+  /** Paths of the fields that differ. */
+  fields: string[];
+  /** What else is known, without data. */
+  note?: string;
+}
+
+/** The part of a report that the stage itself knows. */
+export function stageReportOf(
+  stage: EdgeStage,
+): Pick<EdgeReport, 'edge' | 'kind' | 'stages' | 'running' | 'held'> {
+  return {
+    edge: stage.name.text,
+    kind: 'query',
+    stages: stage.ladder,
+    running: { ...stage.running, persisted: stage.persisted },
+    ...(stage.held === undefined ? {} : { held: stage.held }),
+  };
+}

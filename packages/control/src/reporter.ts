@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import {
+  messageOf,
+  resolveOptions,
+  silentLogger,
+  text,
+  type Logger,
+  type OptionRules,
+} from '@banyan/runtime';
+import { connectionRule, loggerRule, type Connection } from './connection.js';
+import type { EdgeReport, ProcessReport } from './report.js';
+
+/** Core NATS subject on which every process answers with its report. */
+export const REPORT_SUBJECT = 'banyan.control.report';
+
+/** Something that can report on an edge. */
+export interface EdgeReporting {
+  /** @param detail false: leave the evidence out */
+  report: (detail: boolean) => EdgeReport;
+}
+
+export interface ReporterOptions {
+  /** The process's one connection, or the promise of it. */
+  connection: Connection;
+  /** The service that this process belongs to, e.g. `tasks`. */
+  service: string;
+  /** Unlike any other process's; default made of host, pid and chance. */
+  instance?: string;
+  edges: readonly EdgeReporting[];
+  logger?: Logger;
+}
+
+const RULES: OptionRules<ReporterOptions> = {
+  connection: connectionRule,
+  service: text(),
+  instance: text('made'),
+  edges: {
+    must: 'a list of edges',
+    check: (value): value is readonly EdgeReporting[] => Array.isArray(value),
+  },
+  logger: loggerRule(silentLogger),
+};
+
+/** Answers requests for this process's report. Answering is all it does; nobody asking costs nothing. */
+export class Reporter {
+  readonly #options: Required<ReporterOptions>;
+  #subscription: Subscription | undefined;
+  #stopped = false;
+
+  constructor(options: ReporterOptions) {
+    const instance = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+    this.#options = resolveOptions('reporter', RULES, { instance, ...options });
+  }
+
+  /** Begins to answer; resolves once the broker knows of it, which may be long after without a broker. */
+  async start(): Promise<void> {
+    const connection: NatsConnection = await this.#options.connection;
+    if (this.#stopped || this.#subscription !== undefined) return;
+    this.#subscription = connection.subscribe(REPORT_SUBJECT, {
+      callback: (error, message) => {
+        if (error === null) this.#answer(message);
+      },
+    });
+    await connection.flush();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#subscription?.unsubscribe();
+  }
+
+  /** The report as it would be answered now. */
+  report(detail = true): ProcessReport {
+    const { service, instance, edges } = this.#options;
+    return { service, instance, pid: process.pid, edges: edges.map((edge) => edge.report(detail)) };
+  }
+
+  #answer(request: Msg): void {
+    try {
+      request.respond(JSON.stringify(this.report(request.string() !== 'brief')));
+    } catch (error) {
+      this.#options.logger.error('cannot report', { error: messageOf(error) });
+    }
+  }
+}
