@@ -62,7 +62,11 @@ export async function* readBatch(
 ): AsyncGenerator<PositionedRow[], void, undefined> {
   const skip = fromN - tick.firstN;
   if (tick.events <= pageRows) {
-    const { rows } = await client.query<Row>({ name: 'banyan_read_small', text: READ_SMALL, values: [tick.tick, skip] });
+    const { rows } = await client.query<Row>({
+      name: 'banyan_read_small',
+      text: READ_SMALL,
+      values: [tick.tick, skip],
+    });
     yield rows.map((row, index) => positioned(row, fromN + index));
     return;
   }

@@ -47,7 +47,9 @@ export class Chain {
     this.#options = options;
     this.#lastSequence = tail.sequence;
     this.#ackedN = tail.n;
-    this.#acks = connection.subscribe(`${this.#inbox}.*`, { callback: (error, msg) => this.#onAck(error, msg) });
+    this.#acks = connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, msg) => this.#onAck(error, msg),
+    });
     this.#watchdog = setInterval(() => this.#checkProgress(), Math.min(250, options.ackTimeoutMs / 4));
     this.#watchdog.unref();
   }
@@ -141,7 +143,9 @@ export class Chain {
     const silentMs = performance.now() - this.#lastProgressMs;
     if (this.inFlight === 0 || silentMs < this.#options.ackTimeoutMs) return;
     const oldest = this.#inFlight[this.#nextAck];
-    this.#fail(publishFailed(`no acknowledgement for ${Math.round(silentMs)} ms, waiting for n ${oldest?.n ?? '?'}`));
+    this.#fail(
+      publishFailed(`no acknowledgement for ${Math.round(silentMs)} ms, waiting for n ${oldest?.n ?? '?'}`),
+    );
   }
 }
 

@@ -51,7 +51,11 @@ export class Leadership {
     this.#record = record;
     this.#chain = new Chain(nats, { sequence: parts.stream.state.last_seq, n: place.n }, options);
     this.#pace = new Pace(session.client, parts.wakeup, options);
-    this.#heartbeats = new Heartbeats(nats, { source: options.source, epoch: record.epoch, timeline: record.timeline });
+    this.#heartbeats = new Heartbeats(nats, {
+      source: options.source,
+      epoch: record.epoch,
+      timeline: record.timeline,
+    });
     this.#place = place;
     this.#newest = parts.newest;
     this.#sentTicks = place.n === lastNOf(place.tick) ? [place.tick] : [];
@@ -59,7 +63,12 @@ export class Leadership {
   }
 
   /** Takes up the leadership on a session that holds the lock. What it opened is closed again if it fails. */
-  static async begin(session: Session, options: SourceRelayOptions, relay: string, wakeup: Wakeup): Promise<Leadership> {
+  static async begin(
+    session: Session,
+    options: SourceRelayOptions,
+    relay: string,
+    wakeup: Wakeup,
+  ): Promise<Leadership> {
     const opened: { close: () => Promise<void> }[] = [];
     try {
       const record = await claimSource(session.client, options.source, relay);
@@ -125,14 +134,23 @@ export class Leadership {
 
   async #publishUpTo(newest: Tick, signal: AbortSignal): Promise<void> {
     while (this.#place.n < lastNOf(newest) && !signal.aborted) {
-      const tick = await this.#nextTick(newest);
-      for await (const rows of readBatch(this.#session.client, tick, this.#place.n + 1, this.#options.pageRows)) {
-        for (const row of rows) await this.#send(row, tick);
-        await this.#report();
-        if (signal.aborted) return;
-      }
-      if (this.#place.n < lastNOf(tick)) throw this.#notRetained(tick);
+      await this.#publishTick(await this.#nextTick(newest), signal);
     }
+  }
+
+  /** Sends what is left of a tick's batch, or as much as there is time for. */
+  async #publishTick(tick: Tick, signal: AbortSignal): Promise<void> {
+    for await (const rows of readBatch(
+      this.#session.client,
+      tick,
+      this.#place.n + 1,
+      this.#options.pageRows,
+    )) {
+      for (const row of rows) await this.#send(row, tick);
+      await this.#report();
+      if (signal.aborted) return;
+    }
+    if (this.#place.n < lastNOf(tick)) throw this.#notRetained(tick);
   }
 
   /** The tick that holds the next position. */
@@ -167,7 +185,8 @@ export class Leadership {
     const sent = this.#sentTicks;
     while (sent[1] !== undefined && lastNOf(sent[1]) <= this.#chain.ackedN) sent.shift();
     const acked = sent[0];
-    if (acked === undefined || lastNOf(acked) > this.#chain.ackedN || acked.tick <= this.#lastNotedTick) return;
+    if (acked === undefined || lastNOf(acked) > this.#chain.ackedN || acked.tick <= this.#lastNotedTick)
+      return;
     this.#lastNotedTick = acked.tick;
     await noteAcked(this.#session.client, { tick: acked.tick, n: lastNOf(acked) });
   }
@@ -209,7 +228,11 @@ function openListener(options: SourceRelayOptions, wakeup: Wakeup): Promise<List
   return Listener.open(databaseUrl, `banyan-relay ${source} listener`, { wakeup, logger });
 }
 
-async function findStream(manager: JetStreamManager, options: SourceRelayOptions, record: SourceRecord): Promise<StreamInfo> {
+async function findStream(
+  manager: JetStreamManager,
+  options: SourceRelayOptions,
+  record: SourceRecord,
+): Promise<StreamInfo> {
   const found = await readStream(manager, options.source);
   if (found !== undefined) {
     checkStream(found.config, options.source);

@@ -19,7 +19,11 @@ export class Listener {
     );
   }
 
-  static async open(databaseUrl: string, application: string, options: { wakeup: Wakeup; logger: Logger }): Promise<Listener> {
+  static async open(
+    databaseUrl: string,
+    application: string,
+    options: { wakeup: Wakeup; logger: Logger },
+  ): Promise<Listener> {
     const { wakeup, logger } = options;
     const listener = new Listener(databaseUrl, application, logger);
     listener.#subscriber.notifications.on(CHANNEL, () => wakeup.ring());

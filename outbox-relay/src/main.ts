@@ -55,7 +55,10 @@ function sourceOf(text: string): { source: string; databaseUrl: string } {
 }
 
 function run(settings: Settings): void {
-  const log = pino({ level: settings.logLevel, base: { part: 'relay' } }, pino.destination({ dest: 2, sync: true }));
+  const log = pino(
+    { level: settings.logLevel, base: { part: 'relay' } },
+    pino.destination({ dest: 2, sync: true }),
+  );
   const logger = {
     debug: (message: string, fields = {}) => log.debug(fields, message),
     info: (message: string, fields = {}) => log.info(fields, message),

@@ -35,7 +35,11 @@ export function messageOf(row: PositionedRow, context: MessageContext): Outgoing
   head.set('Banyan-Prev', formatPosition(epoch, prevN));
   if (row.aggregateVersion !== undefined) head.set('Banyan-Version', row.aggregateVersion);
   for (const name in row.headers) head.set(name, row.headers[name] ?? '');
-  const subject = subjectOf(source, { aggregate: row.aggregateType, type: row.eventType, partition: row.partition });
+  const subject = subjectOf(source, {
+    aggregate: row.aggregateType,
+    type: row.eventType,
+    partition: row.partition,
+  });
   return { n: row.n, subject, headers: head, payload: row.payload };
 }
 
@@ -48,6 +52,9 @@ const NEEDS_ENCODING = /[^\x21\x23\x24\x26-\x7e]/u;
 function percentEncode(value: string): string {
   if (!NEEDS_ENCODING.test(value)) return value;
   return value.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (character) =>
-    Array.from(Buffer.from(character, 'utf8'), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+    Array.from(
+      Buffer.from(character, 'utf8'),
+      (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+    ).join(''),
   );
 }

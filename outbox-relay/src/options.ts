@@ -1,4 +1,12 @@
-import { flag, resolveOptions, silentLogger, text, wholeNumber, type Logger, type OptionRules } from '@banyan/runtime';
+import {
+  flag,
+  resolveOptions,
+  silentLogger,
+  text,
+  wholeNumber,
+  type Logger,
+  type OptionRules,
+} from '@banyan/runtime';
 
 /** Options of one source's relay. Times in ms, sizes in bytes. */
 export interface SourceRelayOptions {

@@ -42,9 +42,17 @@ export async function claimSource(client: ClientBase, source: string, relay: str
   const { rows } = await client.query<Row>(CLAIM, [source, relay]);
   const [row] = rows;
   if (row === undefined) {
-    throw new BanyanError('BANYAN_SOURCE_MISMATCH', `this database is another source's, not that of ${source}`);
+    throw new BanyanError(
+      'BANYAN_SOURCE_MISMATCH',
+      `this database is another source's, not that of ${source}`,
+    );
   }
-  return { epoch: row.epoch, ackedN: Number(row.acked_n), ackedTick: Number(row.acked_tick), timeline: row.timeline };
+  return {
+    epoch: row.epoch,
+    ackedN: Number(row.acked_n),
+    ackedTick: Number(row.acked_tick),
+    timeline: row.timeline,
+  };
 }
 
 /** Notes how far the stream has acknowledged. */

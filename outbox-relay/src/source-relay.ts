@@ -1,5 +1,13 @@
 import { hostname } from 'node:os';
-import { backoffDelayMs, isBanyanError, Loop, messageOf, Wakeup, type ErrorCode, type Round } from '@banyan/runtime';
+import {
+  backoffDelayMs,
+  isBanyanError,
+  Loop,
+  messageOf,
+  Wakeup,
+  type ErrorCode,
+  type Round,
+} from '@banyan/runtime';
 import { Leadership } from './leadership.js';
 import { resolveSourceRelayOptions, type SourceRelayConfig, type SourceRelayOptions } from './options.js';
 import { Session } from './session.js';
@@ -124,7 +132,8 @@ export class SourceRelay {
     await this.#release({ drain: false });
     const because = messageOf(error);
     if (isBanyanError(error) && NEEDS_A_PERSON.includes(error.code)) {
-      if (this.#state.is !== 'refusing') logger.error('refusing to publish', { source, error: because, remedy: error.remedy });
+      if (this.#state.is !== 'refusing')
+        logger.error('refusing to publish', { source, error: because, remedy: error.remedy });
       this.#state = { is: 'refusing', because, code: error.code };
       return { next: 'after', delayMs: REFUSAL_RECHECK_MS };
     }
@@ -140,7 +149,10 @@ export class SourceRelay {
       try {
         await state.leadership.close(options);
       } catch (error) {
-        this.#options.logger.warn('closing the leadership', { source: this.#options.source, error: messageOf(error) });
+        this.#options.logger.warn('closing the leadership', {
+          source: this.#options.source,
+          error: messageOf(error),
+        });
       }
     }
     if (state.is === 'leading' || state.is === 'standby') await state.session.close();

@@ -27,7 +27,10 @@ export function checkServer(connection: NatsConnection): void {
   const [oldestMajor, oldestMinor] = OLDEST_SERVER;
   if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
     const needed = OLDEST_SERVER.join('.');
-    throw new BanyanError('BANYAN_NATS_UNSUPPORTED', `nats-server ${info?.version ?? '?'} is older than ${needed}`);
+    throw new BanyanError(
+      'BANYAN_NATS_UNSUPPORTED',
+      `nats-server ${info?.version ?? '?'} is older than ${needed}`,
+    );
   }
   if (info?.headers !== true || info.max_payload < LARGEST_MESSAGE_BYTES) {
     throw new BanyanError(
@@ -59,7 +62,11 @@ export async function readStream(manager: JetStreamManager, source: string): Pro
 }
 
 /** Creates the source's stream: files, kept by limits, and nobody may delete or purge. */
-export function createStream(manager: JetStreamManager, source: string, replicas: number): Promise<StreamInfo> {
+export function createStream(
+  manager: JetStreamManager,
+  source: string,
+  replicas: number,
+): Promise<StreamInfo> {
   return manager.streams.add({
     name: streamOf(source),
     subjects: [subjectsOf(source)],
@@ -80,7 +87,10 @@ export function checkStream(config: StreamConfig, source: string): void {
   throw new BanyanError('BANYAN_STREAM_CONFIG', `stream ${config.name}: ${wrong.join('; ')}`);
 }
 
-const STREAM_RULES: readonly (readonly [must: string, holds: (config: StreamConfig, source: string) => boolean])[] = [
+const STREAM_RULES: readonly (readonly [
+  must: string,
+  holds: (config: StreamConfig, source: string) => boolean,
+])[] = [
   [
     'subjects must be exactly evt.<source>.>',
     (config, source) => config.subjects.length === 1 && config.subjects[0] === subjectsOf(source),
@@ -88,12 +98,18 @@ const STREAM_RULES: readonly (readonly [must: string, holds: (config: StreamConf
   ['storage must be file', (config) => config.storage === StorageType.File],
   ['retention must be limits', (config) => config.retention === RetentionPolicy.Limits],
   ['max_msgs_per_subject must be unlimited', (config) => config.max_msgs_per_subject <= 0],
-  ['max_msg_size must not be below what banyan.emit lets through', (config) => holdsLargest(config.max_msg_size)],
+  [
+    'max_msg_size must not be below what banyan.emit lets through',
+    (config) => holdsLargest(config.max_msg_size),
+  ],
   ['deny_delete must be set', (config) => config.deny_delete],
   ['deny_purge must be set', (config) => config.deny_purge],
   ['no_ack must not be set', (config) => config.no_ack !== true],
   ['sealed must not be set', (config) => !config.sealed],
-  ['it must not be a mirror or have sources', (config) => config.mirror === undefined && config.sources === undefined],
+  [
+    'it must not be a mirror or have sources',
+    (config) => config.mirror === undefined && config.sources === undefined,
+  ],
   ['it must not transform subjects', (config) => config.subject_transform === undefined],
 ];
 

@@ -53,7 +53,8 @@ export async function locateTail(client: ClientBase, tail: Tail, epoch: number):
   if (tick === undefined || tail.n < tick.firstN || tail.n > lastNOf(tick)) {
     throw otherHistory(tail, `this database (epoch ${epoch}) has no such position in tick ${tail.tick}`);
   }
-  if (tail.n === lastNOf(tick)) return checkedPlace(tail, tick.lastEventId, { n: tail.n, tick, heads: [...tick.heads] });
+  if (tail.n === lastNOf(tick))
+    return checkedPlace(tail, tick.lastEventId, { n: tail.n, tick, heads: [...tick.heads] });
   return locateInside(client, tail, tick);
 }
 
