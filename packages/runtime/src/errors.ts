@@ -42,6 +42,8 @@ export const ERROR_CODES = {
     'Check the NATS address; processes go on with their last known stages meanwhile.',
   BANYAN_REPLICA_STALE:
     'The replica is older than the edge’s staleness budget; check the relay and the subscriber.',
+  BANYAN_REPLICA_FAILED:
+    'Look at the replica’s database and the process’s log; `banyan back` returns the edge to its provider.',
   BANYAN_DEVSTACK: 'Follow the attempts listed in the message.',
   BANYAN_MIGRATION: 'Correct the database or the SQL that the message names, then run the migrations again.',
 } as const satisfies Record<string, string>;

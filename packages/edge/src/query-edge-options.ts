@@ -1,0 +1,144 @@
+import type { MethodDefinition } from '@grpc/grpc-js';
+import { ladderOf, type Ladder, type QueryStage, type StageWatch } from '@banyan/control';
+import {
+  flag,
+  resolveOptions,
+  silentLogger,
+  text,
+  wholeNumber,
+  type Logger,
+  type OptionRule,
+  type OptionRules,
+} from '@banyan/runtime';
+import type { NotFoundStatus } from './replica-first.js';
+import type { Replica } from './replica.js';
+
+/** The stages that a query edge can stand at so far, lowest first. */
+export const SUPPORTED_STAGES = ladderOf(['call', 'shadow', 'prefer-replica', 'replica']);
+
+export interface QueryEdgeOptions<Request, Response> {
+  /** For example `tasks -> projects.GetProject`. */
+  edge: string;
+  /** The method, from the service definition that ts-proto generates: `ProjectsServiceService.getProject`. Unary only. */
+  method: MethodDefinition<Request, Response>;
+  replica: Replica<Request, Response>;
+  compare: CompareOptions<Response>;
+  budget: BudgetOptions;
+  /** The process's stage watch. */
+  stages: StageWatch;
+  /** The stages that this process may run; default all that there are. The lowest is the floor, the highest the ceiling. */
+  supports?: readonly QueryStage[];
+  /**
+   * That asking once more, or asking the replica instead, harms nobody. Default: what the method's `idempotency_level`
+   * says. Without it the edge is refused.
+   */
+  sideEffectFree?: boolean;
+  /** What a caller learns at the stage `replica` of something that is not there; put it as the provider does. */
+  notFound?: (request: Request) => NotFoundStatus;
+  /** How far the source's clock may be ahead of this process's, in ms; default 100. Counts against the staleness budget. */
+  clockSkewMs?: number;
+  /** At `prefer-replica`: how long, in ms, until the provider is asked instead; default 250, half the deadline at most. */
+  readTimeoutMs?: number;
+  /** At `replica`: how long a caller without a deadline of its own waits, in ms; default 5000. */
+  replicaTimeoutMs?: number;
+  /** Reads of the replica under way at most, hanging ones included; default 1000. Beyond it the replica counts as busy. */
+  maxReads?: number;
+  /** Share of the calls that is compared at `shadow`, 0 to 1; default 1. */
+  shadowShare?: number;
+  /** Share of the calls that is compared at `prefer-replica`, 0 to 1; default 0.1. Each costs the provider a call. */
+  sampleShare?: number;
+  /** Comparisons that may wait; default 1000. More are shed, and counted. Costs the memory of a request and an answer each. */
+  queueLimit?: number;
+  /** Comparisons under way at once, those that wait for a late replica included; default 32. */
+  comparisonsAtOnce?: number;
+  /** How long one read or own call of a comparison may take, in ms; default 2000. */
+  compareTimeoutMs?: number;
+  /** After how many ms a replica that has not reached the answer's version is wrong, not late; default 5000. */
+  lateDeadlineMs?: number;
+  logger?: Logger;
+}
+
+export interface CompareOptions<Response> {
+  /** The version of what an answer carries; undefined or 0: it has none, and cannot be judged. */
+  version: (response: Response) => number | undefined;
+  /** Paths of fields that do not count, e.g. `project.openTasks`, `members[*].joinedAt`. */
+  ignore?: readonly string[];
+}
+
+export interface BudgetOptions {
+  /** How old an answer of the replica may be at most, in ms. Must leave room for the clock allowance and a heartbeat. */
+  stalenessMs: number;
+}
+
+export type ResolvedOptions<Request, Response> = Required<QueryEdgeOptions<Request, Response>> & {
+  ladder: Ladder;
+};
+
+/** Checks the options once; see `QueryEdgeOptions`. */
+export function resolveQueryEdgeOptions<Request, Response>(
+  given: QueryEdgeOptions<Request, Response>,
+): ResolvedOptions<Request, Response> {
+  const options = resolveOptions('query edge', rules<Request, Response>(), given);
+  return { ...options, ladder: ladderOf(options.supports) };
+}
+
+function rules<Request, Response>(): OptionRules<QueryEdgeOptions<Request, Response>> {
+  return {
+    edge: text(),
+    method: object('a unary method of a generated service definition', isUnary),
+    replica: object('a replica with read and freshness', (value) => hasFunctions(value, 'read', 'freshness')),
+    compare: object('{ version, ignore }', (value) => hasFunctions(value, 'version')),
+    budget: object(
+      '{ stalenessMs } above 0',
+      (value) => 'stalenessMs' in value && Number(value.stalenessMs) > 0,
+    ),
+    stages: object('a stage watch', (value) => hasFunctions(value, 'edge')),
+    supports: {
+      ...object<readonly QueryStage[]>('a list of stages', isSupported),
+      fallback: SUPPORTED_STAGES,
+    },
+    sideEffectFree: flag(false),
+    notFound: {
+      must: 'a function',
+      check: (value): value is (request: Request) => NotFoundStatus => typeof value === 'function',
+      fallback: () => ({ details: 'there is no such thing' }),
+    },
+    clockSkewMs: wholeNumber(0, 60_000, 100),
+    readTimeoutMs: wholeNumber(1, 600_000, 250),
+    replicaTimeoutMs: wholeNumber(1, 600_000, 5_000),
+    maxReads: wholeNumber(1, 100_000, 1_000),
+    shadowShare: share(1),
+    sampleShare: share(0.1),
+    queueLimit: wholeNumber(1, 1_000_000, 1_000),
+    comparisonsAtOnce: wholeNumber(1, 10_000, 32),
+    compareTimeoutMs: wholeNumber(1, 600_000, 2_000),
+    lateDeadlineMs: wholeNumber(1, 600_000, 5_000),
+    logger: { ...object<Logger>('a logger', (value) => hasFunctions(value, 'warn')), fallback: silentLogger },
+  };
+}
+
+function object<T extends object>(must: string, fits: (value: object) => boolean): OptionRule<T> {
+  return { must, check: (value): value is T => typeof value === 'object' && value !== null && fits(value) };
+}
+
+function hasFunctions(value: object, ...names: string[]): boolean {
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}
+
+function isUnary(value: object): boolean {
+  const { path, requestStream, responseStream } = value as Record<string, unknown>;
+  return typeof path === 'string' && requestStream === false && responseStream === false;
+}
+
+function isSupported(value: object): boolean {
+  const known: readonly unknown[] = SUPPORTED_STAGES;
+  return Array.isArray(value) && value.length > 0 && value.every((stage) => known.includes(stage));
+}
+
+function share(fallback: number): OptionRule<number> {
+  return {
+    fallback,
+    must: 'a number from 0 to 1',
+    check: (value): value is number => typeof value === 'number' && value >= 0 && value <= 1,
+  };
+}

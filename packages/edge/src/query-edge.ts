@@ -1,0 +1,137 @@
+import { InterceptingCall, type Interceptor, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
+import { hasNoSideEffects } from '@banyan/contracts/descriptors';
+import { stageReportOf, type EdgeReport, type EdgeReporting, type EdgeStage } from '@banyan/control';
+import { BanyanError, systemClock } from '@banyan/runtime';
+import { CallWatch } from './call-watch.js';
+import { Comparer } from './comparer.js';
+import { ComparisonQueue } from './comparison-queue.js';
+import { Evidence, type ChangeTally } from './evidence.js';
+import { FieldIgnores } from './field-diff.js';
+import { PassedCall } from './passed-call.js';
+import type { CallRoute, ProviderCall } from './provider-call.js';
+import {
+  resolveQueryEdgeOptions,
+  type QueryEdgeOptions,
+  type ResolvedOptions,
+} from './query-edge-options.js';
+import { ReplicaCall } from './replica-call.js';
+import { ReplicaFirst } from './replica-first.js';
+import { ReplicaReader } from './replica-reader.js';
+
+/**
+ * Moves the calls of one method from its provider to a replica, as the edge's stage says. A client that is built with the
+ * edge's interceptor keeps its type and its call sites; its other methods pass untouched.
+ *
+ * @throws BANYAN_OPTION_INVALID if the method may have side effects
+ */
+export function queryEdge<Request, Response>(
+  options: QueryEdgeOptions<Request, Response>,
+): QueryEdge<Request, Response> {
+  return new QueryEdge(options);
+}
+
+/** One query edge of this process; see `queryEdge`. */
+export class QueryEdge<Request, Response> implements EdgeReporting {
+  /**
+   * For the client's constructor: `new ProjectsServiceClient(address, credentials, { interceptors: [edge.interceptor] })`.
+   * Trap: interceptors given to a single call replace those of the client.
+   */
+  readonly interceptor: Interceptor;
+  readonly stage: EdgeStage;
+  readonly #options: ResolvedOptions<Request, Response>;
+  readonly #reader: ReplicaReader<Request, Response>;
+  readonly #queue: ComparisonQueue;
+  readonly #comparer: Comparer<Request, Response>;
+  readonly #evidence = new Evidence();
+
+  constructor(given: QueryEdgeOptions<Request, Response>) {
+    const options = resolveQueryEdgeOptions(given);
+    refuseSideEffects(options);
+    this.#options = options;
+    this.stage = options.stages.edge({ edge: options.edge, stages: options.ladder });
+    this.#reader = new ReplicaReader(options.replica, { ...options.budget, ...options });
+    this.#queue = new ComparisonQueue({ ...options, atOnce: options.comparisonsAtOnce }, options.logger);
+    this.#comparer = comparerOf(options, this.#reader, this.#queue);
+    this.interceptor = (callOptions, nextCall) => new InterceptingCall(this.#open(callOptions, nextCall));
+  }
+
+  report(detail: boolean): EdgeReport {
+    return {
+      ...stageReportOf(this.stage),
+      freshness: this.#reader.freshness(),
+      evidence: detail ? this.#evidence.report() : [],
+    };
+  }
+
+  /** Resolves once no comparison is waiting or under way. */
+  settled(): Promise<void> {
+    return this.#queue.settled();
+  }
+
+  /** Ends comparisons. Calls go on as before, uncompared. */
+  stop(): Promise<void> {
+    return this.#queue.stop();
+  }
+
+  /** The stage is read here, once a call; a change meanwhile is the next call's. */
+  #open(options: InterceptorOptions, nextCall: NextCall): ProviderCall {
+    if (options.method_definition.path !== this.#options.method.path) return nextCall(options);
+    const { running } = this.stage;
+    const tally = this.#evidence.of(running);
+    const route = { options, nextCall };
+    switch (running.stage) {
+      case 'call':
+      case 'cache':
+        return this.#pass(route, tally, 0);
+      case 'shadow':
+        return this.#pass(route, tally, this.#options.shadowShare);
+      case 'prefer-replica':
+      case 'replica':
+        return this.#askReplica(route, tally, running.stage);
+    }
+  }
+
+  #pass(route: CallRoute, tally: ChangeTally, share: number): ProviderCall {
+    const startedMs = systemClock.monotonicMs();
+    return new PassedCall(
+      route,
+      new CallWatch({ route, tally, startedMs, comparer: this.#comparerFor(share) }),
+    );
+  }
+
+  #askReplica(route: CallRoute, tally: ChangeTally, stage: 'prefer-replica' | 'replica'): ProviderCall {
+    const { edge, notFound, readTimeoutMs, replicaTimeoutMs, sampleShare } = this.#options;
+    const timeoutMs = stage === 'replica' ? replicaTimeoutMs : readTimeoutMs;
+    const comparer = this.#comparerFor(stage === 'replica' ? 0 : sampleShare);
+    const reader = this.#reader;
+    return new ReplicaCall(
+      new ReplicaFirst({ edge, stage, route, tally, reader, timeoutMs, notFound, comparer }),
+    );
+  }
+
+  #comparerFor(share: number): Comparer<Request, Response> | undefined {
+    return share > 0 && (share >= 1 || Math.random() < share) ? this.#comparer : undefined;
+  }
+}
+
+function comparerOf<Request, Response>(
+  options: ResolvedOptions<Request, Response>,
+  reader: ReplicaReader<Request, Response>,
+  queue: ComparisonQueue,
+): Comparer<Request, Response> {
+  const { method, compare, lateDeadlineMs, compareTimeoutMs, logger } = options;
+  const rules = { version: compare.version, ignores: new FieldIgnores(compare.ignore ?? []), lateDeadlineMs };
+  return new Comparer({ method, reader, rules, queue, timeoutMs: compareTimeoutMs, logger });
+}
+
+type SideEffects = Pick<ResolvedOptions<unknown, unknown>, 'edge' | 'sideEffectFree'> & {
+  method: { path: string };
+};
+
+function refuseSideEffects({ edge, method, sideEffectFree }: SideEffects): void {
+  if (sideEffectFree || hasNoSideEffects(method.path)) return;
+  throw new BanyanError('BANYAN_OPTION_INVALID', `${edge}: ${method.path} is not declared NO_SIDE_EFFECTS`, {
+    remedy:
+      'Declare `option idempotency_level = NO_SIDE_EFFECTS;` on the method, or set sideEffectFree: true.',
+  });
+}

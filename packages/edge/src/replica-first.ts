@@ -1,0 +1,99 @@
+import { status, type Metadata, type StatusObject } from '@grpc/grpc-js';
+import { BanyanError, systemClock } from '@banyan/runtime';
+import { CallWatch } from './call-watch.js';
+import type { Comparer } from './comparer.js';
+import type { ChangeTally } from './evidence.js';
+import { PassedCall } from './passed-call.js';
+import type { CallRoute, ProviderCall } from './provider-call.js';
+import type { ReplicaCallParts, ReplicaDecision } from './replica-call.js';
+import type { ReplicaAnswer, ReplicaReader } from './replica-reader.js';
+
+/** What a caller learns of something that is not there, as the provider would put it. */
+export interface NotFoundStatus {
+  details: string;
+  /** For example with google.rpc error details. */
+  metadata?: Metadata;
+}
+
+export interface ReplicaFirstParts<Request, Response> {
+  edge: string;
+  stage: 'prefer-replica' | 'replica';
+  route: CallRoute;
+  tally: ChangeTally;
+  reader: ReplicaReader<Request, Response>;
+  /** How long the replica may take, in ms. */
+  timeoutMs: number;
+  notFound: (request: Request) => NotFoundStatus;
+  /** Compares the answer with the other side's; undefined: this call is not compared. */
+  comparer: Comparer<Request, Response> | undefined;
+}
+
+type Failed = Extract<ReplicaAnswer<never>, { kind: 'failed' }>;
+
+/** What happens to one call at the stages `prefer-replica` and `replica`. */
+export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
+  readonly route: CallRoute;
+  readonly #parts: ReplicaFirstParts<Request, Response>;
+  readonly #startedMs = systemClock.monotonicMs();
+  #sample: (() => void) | undefined;
+
+  constructor(parts: ReplicaFirstParts<Request, Response>) {
+    this.#parts = parts;
+    this.route = parts.route;
+  }
+
+  async decide(metadata: Metadata, body: unknown, remainingMs: number): Promise<ReplicaDecision> {
+    const { reader, timeoutMs, stage, tally } = this.#parts;
+    const request = body as Request;
+    // Half of what is left, so that the provider has a chance should the replica hang.
+    const shareMs = stage === 'replica' ? remainingMs : remainingMs / 2;
+    const answer = await reader.fresh(request, Math.min(timeoutMs, shareMs));
+    if (answer.kind === 'found') return this.#answer(metadata, request, answer.response);
+    tally.fallback(answer.kind === 'failed' ? answer.reason : 'missing');
+    if (stage === 'prefer-replica') return { kind: 'pass' };
+    return {
+      kind: 'fail',
+      status: answer.kind === 'failed' ? this.#failure(answer) : this.#absence(request),
+    };
+  }
+
+  pass(): ProviderCall {
+    const { route, tally, comparer } = this.#parts;
+    return new PassedCall(route, new CallWatch({ route, tally, comparer, startedMs: this.#startedMs }));
+  }
+
+  ended(end: StatusObject): () => void {
+    const ok = end.code === status.OK;
+    this.#parts.tally.call(systemClock.monotonicMs() - this.#startedMs, { ok, byReplica: true });
+    const sample = this.#sample;
+    return () => {
+      if (ok) sample?.();
+    };
+  }
+
+  #answer(metadata: Metadata, request: Request, response: Response): ReplicaDecision {
+    const { comparer, route, tally } = this.#parts;
+    const question = comparer?.keep({ route, metadata, tally }, request);
+    if (comparer !== undefined && question !== undefined) {
+      const kept = comparer.keepReplicaAnswer(response);
+      this.#sample = () => comparer.afterReplica(question, kept);
+    }
+    return { kind: 'answer', message: response };
+  }
+
+  #absence(request: Request): Pick<StatusObject, 'code' | 'details'> & Partial<StatusObject> {
+    return { code: status.NOT_FOUND, ...this.#parts.notFound(request) };
+  }
+
+  #failure({ reason }: Failed): Pick<StatusObject, 'code' | 'details'> {
+    const { edge, reader } = this.#parts;
+    const { stalenessMs, budgetMs } = reader.freshness();
+    const age =
+      stalenessMs === null ? 'has never started' : `is ${stalenessMs} ms old, the budget is ${budgetMs} ms`;
+    const error =
+      reason === 'stale'
+        ? new BanyanError('BANYAN_REPLICA_STALE', `the replica of ${edge} ${age}`)
+        : new BanyanError('BANYAN_REPLICA_FAILED', `the replica of ${edge} gave no answer (${reason})`);
+    return { code: status.UNAVAILABLE, details: error.message };
+  }
+}

@@ -1,0 +1,25 @@
+/** How far a replica is: everything committed at the source before `asOfMs` (ms since 1970, the source's clock) is in it. */
+export interface Freshness {
+  /** Undefined: it never started, and is stale. */
+  asOfMs: number | undefined;
+}
+
+/** What the reading of a replica may take. */
+export interface ReadContext {
+  /** Aborts when the time for the read is over; give it to whatever can be interrupted. Made when first asked for. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A local read model that can answer one method. Each answer is the caller's to keep: an in-memory replica must not hand
+ * out its own objects if callers change what they get.
+ */
+export interface Replica<Request, Response> {
+  /**
+   * The answer that the provider would give, or undefined if there is no such thing. Throw BANYAN_REPLICA_STALE for a key
+   * that is known to be behind (parked).
+   */
+  read: (request: Request, context: ReadContext) => Promise<Response | undefined>;
+  /** Cheap and immediate: it is asked once a read. */
+  freshness: () => Freshness;
+}
