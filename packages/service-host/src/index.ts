@@ -1,1 +1,12 @@
-export {};
+export { serve, type ServiceHost } from './host.js';
+export type { HostOptions } from './host-options.js';
+export { unaryService, type UnaryHandlers, type UnaryService } from './unary-service.js';
+export { CALLER_HEADER, detached, type CallContext, type CallOrigin } from './call-context.js';
+export { clientFor, unary, type ClientClass, type ClientForOptions, type UnaryMethod } from './client.js';
+export { afterCommit } from './after-commit.js';
+export { inTransaction, openPool, type TransactionTime } from './database.js';
+export { cutPage, readPage, type Page } from './page.js';
+export { detailsOf, type StatusDetails } from './status-details.js';
+export { CallEnded, isServiceError } from './status.js';
+export { fromEnvironment, processLogger, runProcess } from './process.js';
+export type { Check } from './health.js';

@@ -1,0 +1,66 @@
+import { pino } from 'pino';
+import { BanyanError, isBanyanError, type Logger } from '@banyan/runtime';
+import type { ServiceHost } from './host.js';
+
+/** JSON lines on stderr: stdout is for the ready line. The level comes from LOG_LEVEL, default `info`. */
+export function processLogger(name: string): Logger {
+  const level = process.env['LOG_LEVEL'] ?? 'info';
+  // Synchronous: the last line before an exit is the one that matters.
+  const log = pino(
+    { name, level, serializers: { error: pino.stdSerializers.err } },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  return {
+    debug: (message, fields = {}) => log.debug(fields, message),
+    info: (message, fields = {}) => log.info(fields, message),
+    warn: (message, fields = {}) => log.warn(fields, message),
+    error: (message, fields = {}) => log.error(fields, message),
+  };
+}
+
+/**
+ * The life of a service process: starts it, writes `{"ready":true,"service":…,"grpc":"host:port"}` as a line on stdout,
+ * stops it on SIGTERM or SIGINT and exits with 0; with 1 if it cannot start or stop. A second signal ends it at once.
+ */
+export async function runProcess(
+  name: string,
+  logger: Logger,
+  start: () => Promise<ServiceHost>,
+): Promise<void> {
+  try {
+    const host = await start();
+    stopOnSignal(host, logger);
+    process.stdout.write(`${JSON.stringify({ ready: true, service: name, grpc: host.address })}\n`);
+  } catch (error) {
+    logger.error('cannot start', { error, ...(isBanyanError(error) ? { remedy: error.remedy } : {}) });
+    process.exit(1);
+  }
+}
+
+/**
+ * Reads an environment variable.
+ *
+ * @throws BanyanError BANYAN_OPTION_INVALID if it is not set and has no fallback
+ */
+export function fromEnvironment(name: string, fallback?: string): string {
+  const value = process.env[name] ?? '';
+  if (value !== '') return value;
+  if (fallback !== undefined) return fallback;
+  throw new BanyanError('BANYAN_OPTION_INVALID', `environment variable ${name} must be set, but is not`);
+}
+
+function stopOnSignal(host: ServiceHost, logger: Logger): void {
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    logger.info('stopping', { signal });
+    try {
+      await host.stop();
+      process.exit(0);
+    } catch (error) {
+      logger.error('cannot stop', { error });
+      process.exit(1);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, (received) => void stop(received));
+  }
+}

@@ -1,0 +1,11 @@
+/** What pure rules need: how to say no. Knows nothing of gRPC or SQL. */
+export {
+  checkVersion,
+  DomainError,
+  invalid,
+  missing,
+  refused,
+  type Refusal,
+  type Violation,
+} from './domain-error.js';
+export { Validation } from './validation.js';
