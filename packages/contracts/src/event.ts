@@ -48,6 +48,17 @@ export function defineEvent<T>(spec: EventSpec<T>): EventDefinition<T> {
   };
 }
 
+/** Something that happened: an event type and its data, ready to be emitted. What pure rules return. */
+export interface Fact {
+  readonly event: EventDefinition;
+  readonly data: unknown;
+}
+
+/** Pairs an event type with data of its own type. */
+export function factOf<T>(event: EventDefinition<T>, data: T): Fact {
+  return { event, data };
+}
+
 function required<V extends string | number>(type: string, what: string, value: V | undefined): V {
   if (value !== undefined && value !== '' && value !== 0) return value;
   throw new BanyanError(

@@ -1,4 +1,11 @@
-export { defineEvent, type EventDefinition, type EventSpec, type MessageCodec } from './event.js';
+export {
+  defineEvent,
+  factOf,
+  type EventDefinition,
+  type EventSpec,
+  type Fact,
+  type MessageCodec,
+} from './event.js';
 export { formatPosition, parsePosition, type Position } from './position.js';
 export { PARTITIONS, partitionOf } from './partition.js';
 export { heartbeatSubjectOf, partitionSubjectOf, streamOf, subjectOf, subjectsOf } from './subjects.js';

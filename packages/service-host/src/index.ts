@@ -5,6 +5,7 @@ export { CALLER_HEADER, detached, type CallContext, type CallOrigin } from './ca
 export { clientFor, unary, type ClientClass, type ClientForOptions, type UnaryMethod } from './client.js';
 export { afterCommit } from './after-commit.js';
 export { inTransaction, openPool, type TransactionTime } from './database.js';
+export { newId } from './id.js';
 export { cutPage, readPage, type Page } from './page.js';
 export { detailsOf, type StatusDetails } from './status-details.js';
 export { CallEnded, isServiceError } from './status.js';

@@ -136,7 +136,7 @@ export interface Team {
   updatedAt: Date | undefined;
 }
 
-/** One person in one team: an aggregate of its own, so that people come and go without queueing for the team's row. */
+/** One person in one team: an aggregate of its own, whose order and version do not depend on who else comes and goes. */
 export interface Membership {
   /** `<team_id>.<member_id>`. */
   id: string;
