@@ -64,11 +64,17 @@ export class Chain {
   }
 
   /**
-   * Sends the next message; waits while too much is in flight. Its acknowledgement is awaited by `settled`.
+   * Resolves when another message of so many bytes may be sent. Undefined if that is now: awaiting nothing would hand each
+   * message to the socket by itself.
    * @throws BanyanError once the chain has failed
    */
-  async send(message: OutgoingMessage): Promise<void> {
-    while (this.#isFull(message.payload.length) && this.#failure === undefined) await this.#progress();
+  room(bytes: number): Promise<void> | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#isFull(bytes) ? this.#waitForRoom(bytes) : undefined;
+  }
+
+  /** Sends the next message. Its acknowledgement is awaited by `settled`. @throws BanyanError once the chain has failed */
+  send(message: OutgoingMessage): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.inFlight === 0) this.#lastProgressMs = performance.now();
     message.headers.set('Nats-Expected-Last-Sequence', String(this.#lastSequence));
@@ -94,6 +100,11 @@ export class Chain {
     clearInterval(this.#watchdog);
     this.#acks.unsubscribe();
     this.#fail(new BanyanError('BANYAN_PUBLISH_FAILED', 'the chain was closed'));
+  }
+
+  async #waitForRoom(bytes: number): Promise<void> {
+    while (this.#isFull(bytes) && this.#failure === undefined) await this.#progress();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #isFull(bytes: number): boolean {

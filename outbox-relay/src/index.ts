@@ -1,3 +1,4 @@
+export { auditStream, isBalanced, type AuditReport } from './audit.js';
 export { Relay } from './relay.js';
 export { SourceRelay, type RelayState, type SourceRelayStatus } from './source-relay.js';
 export { type SourceRelayConfig, type SourceRelayOptions } from './options.js';

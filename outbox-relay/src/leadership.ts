@@ -146,7 +146,11 @@ export class Leadership {
       this.#place.n + 1,
       this.#options.pageRows,
     )) {
-      for (const row of rows) await this.#send(row, tick);
+      for (const row of rows) {
+        const room = this.#chain.room(row.payload.length);
+        if (room !== undefined) await room;
+        this.#send(row, tick);
+      }
       await this.#report();
       if (signal.aborted) return;
     }
@@ -163,11 +167,11 @@ export class Leadership {
     return next;
   }
 
-  async #send(row: PositionedRow, tick: Tick): Promise<void> {
+  #send(row: PositionedRow, tick: Tick): void {
     const { source } = this.#options;
     const prevN = this.#place.heads[row.partition] ?? 0;
     const context = { source, epoch: this.#record.epoch, tick: tick.tick, prevN };
-    await this.#chain.send(messageOf(row, context));
+    this.#chain.send(messageOf(row, context));
     const heads = this.#place.heads;
     heads[row.partition] = row.n;
     this.#place = { n: row.n, tick, heads };

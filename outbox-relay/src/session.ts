@@ -5,14 +5,17 @@ import pg from 'pg';
 const LOCK_CLASS = 6218;
 
 // Keepalives free the lock within seconds when the relay's machine vanishes. A commit waits at least as long as any
-// writer's: what the relay publishes must never be undone by a crash of the database.
+// writer's: what the relay publishes must never be undone by a crash of the database. The planner is held to the indexes:
+// with statistics of an outbox that was just filled or emptied it would sort all of it for every page.
 const PREPARE = `
 select set_config('synchronous_commit',
     case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, false),
   set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),
   set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '5000', false),
   set_config('statement_timeout', '0', false), set_config('idle_session_timeout', '0', false),
-  set_config('jit', 'off', false)`;
+  set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),
+  set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
+  set_config('enable_sort', 'off', false)`;
 
 /**
  * The relay's one reading connection to a source's database. It holds the leader's lock, so that losing the connection is
