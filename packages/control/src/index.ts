@@ -11,6 +11,7 @@ export {
   ladderOf,
   planAdvance,
   planBack,
+  QUERY_LADDER,
   QUERY_STAGES,
   type Ladder,
   type Move,

@@ -1,5 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import { ladderOf, type Ladder, type QueryStage, type StageWatch } from '@banyan/control';
+import { ladderOf, QUERY_LADDER, type Ladder, type QueryStage, type StageWatch } from '@banyan/control';
 import {
   flag,
   resolveOptions,
@@ -11,17 +11,14 @@ import {
   type OptionRules,
 } from '@banyan/runtime';
 import type { NotFoundStatus } from './replica-first.js';
-import type { Replica } from './replica.js';
-
-/** The stages that a query edge can stand at so far, lowest first. */
-export const SUPPORTED_STAGES = ladderOf(['call', 'shadow', 'prefer-replica', 'replica']);
+import type { EdgeReplica } from './replica.js';
 
 export interface QueryEdgeOptions<Request, Response> {
   /** For example `tasks -> projects.GetProject`. */
   edge: string;
   /** The method, from the service definition that ts-proto generates: `ProjectsServiceService.getProject`. Unary only. */
   method: MethodDefinition<Request, Response>;
-  replica: Replica<Request, Response>;
+  replica: EdgeReplica<Request, Response>;
   compare: CompareOptions<Response>;
   budget: BudgetOptions;
   /** The process's stage watch. */
@@ -95,7 +92,7 @@ function rules<Request, Response>(): OptionRules<QueryEdgeOptions<Request, Respo
     stages: object('a stage watch', (value) => hasFunctions(value, 'edge')),
     supports: {
       ...object<readonly QueryStage[]>('a list of stages', isSupported),
-      fallback: SUPPORTED_STAGES,
+      fallback: QUERY_LADDER,
     },
     sideEffectFree: flag(false),
     notFound: {
@@ -131,7 +128,7 @@ function isUnary(value: object): boolean {
 }
 
 function isSupported(value: object): boolean {
-  const known: readonly unknown[] = SUPPORTED_STAGES;
+  const known: readonly unknown[] = QUERY_LADDER;
   return Array.isArray(value) && value.length > 0 && value.every((stage) => known.includes(stage));
 }
 

@@ -1,6 +1,6 @@
 import type { FallbackReason, FreshnessReport } from '@banyan/control';
 import { isBanyanError, systemClock, type Clock } from '@banyan/runtime';
-import type { ReadContext, Replica } from './replica.js';
+import type { EdgeReplica, ReadContext } from './replica.js';
 
 /** What came of reading a replica. */
 export type ReplicaAnswer<Response> =
@@ -17,12 +17,12 @@ export interface ReaderLimits {
 
 /** Reads a replica within limits: of staleness, of time, and of reads at once. It never throws. */
 export class ReplicaReader<Request, Response> {
-  readonly #replica: Replica<Request, Response>;
+  readonly #replica: EdgeReplica<Request, Response>;
   readonly #limits: ReaderLimits;
   readonly #clock: Clock;
   #reads = 0;
 
-  constructor(replica: Replica<Request, Response>, limits: ReaderLimits, clock: Clock = systemClock) {
+  constructor(replica: EdgeReplica<Request, Response>, limits: ReaderLimits, clock: Clock = systemClock) {
     this.#replica = replica;
     this.#limits = limits;
     this.#clock = clock;

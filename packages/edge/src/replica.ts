@@ -1,8 +1,4 @@
-/** How far a replica is: everything committed at the source before `asOfMs` (ms since 1970, the source's clock) is in it. */
-export interface Freshness {
-  /** Undefined: it never started, and is stale. */
-  asOfMs: number | undefined;
-}
+import type { Freshness } from '@banyan/subscriber';
 
 /** What the reading of a replica may take. */
 export interface ReadContext {
@@ -14,7 +10,7 @@ export interface ReadContext {
  * A local read model that can answer one method. Each answer is the caller's to keep: an in-memory replica must not hand
  * out its own objects if callers change what they get.
  */
-export interface Replica<Request, Response> {
+export interface EdgeReplica<Request, Response> {
   /**
    * The answer that the provider would give, or undefined if there is no such thing. Throw BANYAN_REPLICA_STALE for a key
    * that is known to be behind (parked).

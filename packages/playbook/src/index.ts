@@ -1,1 +1,4 @@
-export {};
+export { run, type RunOptions } from './main.js';
+export type { Terminal } from './terminal.js';
+export { EXIT, type ExitCode } from './exit-code.js';
+export { findNats, type NatsSearch } from './find-nats.js';

@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { planAdvance, type EdgeOverview, type GateVerdict } from '@banyan/control';
+import { BanyanError } from '@banyan/runtime';
+import { findEdge, withControlPlane } from '../control-plane.js';
+import { findNats } from '../find-nats.js';
+import { NotYet } from '../not-yet.js';
+import type { Surroundings } from './command-options.js';
+import { withMoveOptions } from './move-options.js';
+import { carryOut, type MoveContext, type MoveOptions, type PlannedMove } from './move.js';
+
+const EXAMPLES = `
+Examples:
+  banyan advance "tasks -> projects.GetProject"          says what it would do, asks at a terminal
+  banyan advance tasks:projects.GetProject --yes         does it if the gate passes
+  banyan advance tasks:projects.GetProject --yes --force --reason "drill on staging"
+
+Exit codes: 0 the change is in force everywhere; 1 failed, or the gate refuses; 2 not yet.`;
+
+interface AdvanceOptions extends MoveOptions {
+  force?: boolean;
+}
+
+/** `banyan advance <edge>`: one stage up, if its gate passes. */
+export function addAdvance(program: Command, surroundings: Surroundings): void {
+  const command = program.command('advance').description('move an edge one stage up, if its gate passes');
+  withMoveOptions(command)
+    .option('--force', 'override the gate; needs --reason, and is recorded')
+    .addHelpText('after', EXAMPLES)
+    .action(async (words: string[], options: AdvanceOptions) => {
+      const server = findNats({ given: options.nats, ...surroundings });
+      await withControlPlane(server, { minComparisons: options.minComparisons }, (plane) => {
+        const edge = findEdge(plane.edges, words.join(' '));
+        return advance(edge, options, { plane, options, surroundings });
+      });
+    });
+}
+
+async function advance(edge: EdgeOverview, options: AdvanceOptions, context: MoveContext): Promise<void> {
+  if (options.force === true && options.reason === undefined) {
+    throw new BanyanError('BANYAN_OPTION_INVALID', '--force needs --reason "…", which is recorded');
+  }
+  await carryOut(plan(edge, options), context);
+}
+
+function plan(edge: EdgeOverview, { to, force, reason }: AdvanceOptions): PlannedMove {
+  const { ladder, next, stage } = edge;
+  if (ladder === null) throw new NotYet(`no process reports ${edge.edge}, so its stages are not known`);
+  const target = planAdvance({ ladder, from: stage, to });
+  const gate: GateVerdict = next ?? { outcome: 'not-enough', reasons: ['nothing is known of the edge'] };
+  if (gate.outcome === 'pass') return { edge, to: target, why: reason ?? 'its gate passed', gate };
+  if (force === true) return { edge, to: target, why: reason ?? '', gate, forced: true };
+  throw refusal(`${edge.edge} does not advance to ${target}: ${gate.reasons.join('; ')}`, gate);
+}
+
+function refusal(message: string, { outcome }: GateVerdict): BanyanError {
+  return outcome === 'fail' ? new BanyanError('BANYAN_GATE_REFUSED', message) : new NotYet(message);
+}

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { planBack, QUERY_LADDER } from '@banyan/control';
+import { findEdge, withControlPlane } from '../control-plane.js';
+import { findNats } from '../find-nats.js';
+import type { Surroundings } from './command-options.js';
+import { withMoveOptions } from './move-options.js';
+import { carryOut, type MoveOptions } from './move.js';
+
+const EXAMPLES = `
+Examples:
+  banyan back "tasks -> projects.GetProject" --yes                one stage down
+  banyan back tasks:projects.GetProject --to call --yes           all the way
+
+Going back needs no gate. Exit codes: 0 the change is in force everywhere; 1 failed; 2 not yet.`;
+
+/** `banyan back <edge>`: a stage down, or several; always allowed, down to the floor. */
+export function addBack(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command('back')
+    .description('move an edge down, one stage or to the one given with --to');
+  withMoveOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (words: string[], options: MoveOptions) => {
+      const server = findNats({ given: options.nats, ...surroundings });
+      await withControlPlane(server, { minComparisons: options.minComparisons }, (plane) => {
+        const edge = findEdge(plane.edges, words.join(' '));
+        const to = planBack({ ladder: edge.ladder ?? QUERY_LADDER, from: edge.stage, to: options.to });
+        return carryOut({ edge, to, why: options.reason ?? 'back' }, { plane, options, surroundings });
+      });
+    });
+}

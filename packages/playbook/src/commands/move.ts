@@ -1,0 +1,115 @@
+import {
+  changeStage,
+  type EdgeOverview,
+  type GateVerdict,
+  type QueryStage,
+  type StageChanged,
+} from '@banyan/control';
+import type { ControlPlane } from '../control-plane.js';
+import { EXIT, type ExitCode } from '../exit-code.js';
+import { inForce } from '../show-edge.js';
+import { userName, type CommonOptions, type Surroundings } from './command-options.js';
+
+/** The options of the commands that move an edge. */
+export interface MoveOptions extends CommonOptions {
+  yes?: boolean;
+  to?: string;
+  by?: string;
+  reason?: string;
+  timeout: number;
+}
+
+/** A move that may be made, but has not been yet. */
+export interface PlannedMove {
+  edge: EdgeOverview;
+  to: QueryStage;
+  why: string;
+  gate?: GateVerdict;
+  forced?: boolean;
+}
+
+export interface MoveContext {
+  plane: ControlPlane;
+  options: MoveOptions;
+  surroundings: Surroundings;
+}
+
+/** Says what a move would do, and does it if that was asked for: by --yes, or by a person at the terminal. */
+export async function carryOut(move: PlannedMove, context: MoveContext): Promise<void> {
+  const { options, surroundings } = context;
+  const { terminal, ended } = surroundings;
+  if (options.json !== true) terminal.out(describe(move));
+  if (await isWanted(context)) {
+    const changed = await make(move, context);
+    ended(tell(move, changed, context));
+    return;
+  }
+  if (options.json === true) terminal.out(JSON.stringify({ ok: true, done: false, plan: planOf(move) }));
+  else terminal.out('Nothing was changed. Add --yes to do it.');
+  ended(EXIT.notYet);
+}
+
+async function isWanted({ options, surroundings: { terminal } }: MoveContext): Promise<boolean> {
+  if (options.yes === true) return true;
+  if (options.json === true || terminal.confirm === undefined) return false;
+  return terminal.confirm('Do it?');
+}
+
+function describe({ edge, to, why, gate, forced }: PlannedMove): string {
+  const gateLine = gate === undefined ? '' : `\n  gate       ${gate.outcome}: ${gate.reasons.join('; ')}`;
+  const forcedLine = forced === true ? '\n  forced     the gate is overridden, and that is recorded' : '';
+  return (
+    `${edge.edge}: ${edge.stage} -> ${to}\n  why        ${why}\n` +
+    `  processes  ${edge.processes.length} known, ${inForce(edge)} run the last change${gateLine}${forcedLine}`
+  );
+}
+
+function make({ edge, to, why, gate, forced }: PlannedMove, context: MoveContext): Promise<StageChanged> {
+  const { plane, options, surroundings } = context;
+  return changeStage(plane.connection, {
+    edge: edge.edge,
+    stage: to,
+    from: edge.stage,
+    by: options.by ?? userName(surroundings.env),
+    why,
+    expected: plane.records.find((record) => record.edge === edge.edge)?.changeId,
+    timeoutMs: options.timeout,
+    ...(gate === undefined ? {} : { evidence: gate }),
+    ...(forced === true ? { forced } : {}),
+  });
+}
+
+function tell(
+  move: PlannedMove,
+  changed: StageChanged,
+  { options, surroundings: { terminal } }: MoveContext,
+): ExitCode {
+  const { record, inForce: running, missing } = changed;
+  const code = missing.length === 0 ? EXIT.done : EXIT.notYet;
+  if (options.json === true) {
+    const done = missing.length === 0;
+    terminal.out(JSON.stringify({ ok: true, done, plan: planOf(move), record, inForce: running, missing }));
+    return code;
+  }
+  const slowest = Math.max(0, ...running.map(({ ms }) => ms));
+  const known = running.length + missing.length;
+  terminal.out(
+    known === 0
+      ? `Change ${record.change} is recorded. No process reports this edge; those that start will run it.`
+      : `Change ${record.change} is in force in ${running.length}/${known} processes (slowest ${slowest} ms).`,
+  );
+  for (const { process, why } of missing) terminal.err(`not in force in ${process}: ${why}`);
+  return code;
+}
+
+function planOf({ edge, to, why, gate, forced }: PlannedMove): object {
+  return {
+    edge: edge.edge,
+    from: edge.stage,
+    to,
+    why,
+    gate: gate ?? null,
+    forced: forced === true,
+    processes: edge.processes.length,
+  };
+}

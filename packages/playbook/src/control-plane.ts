@@ -1,0 +1,75 @@
+import { connect } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/nats-core';
+import {
+  collectReports,
+  overviewsOf,
+  parseEdge,
+  StageStore,
+  type EdgeOverview,
+  type GateOptions,
+  type StageRecord,
+} from '@banyan/control';
+import { BanyanError, isBanyanError, messageOf, nearestName } from '@banyan/runtime';
+
+/** What the control plane knows at one moment. */
+export interface ControlPlane {
+  connection: NatsConnection;
+  records: StageRecord[];
+  /** Edges with a record, and edges that a process reports. */
+  edges: EdgeOverview[];
+}
+
+/** Connects, asks bucket and processes, and hands both to `use`; disconnects after. */
+export async function withControlPlane<T>(
+  server: string,
+  gate: GateOptions,
+  use: (plane: ControlPlane) => Promise<T>,
+): Promise<T> {
+  const connection = await reach(server);
+  try {
+    const store = await StageStore.open(connection);
+    const [records, reports] = await Promise.all([store.list(), collectReports(connection)]);
+    return await use({ connection, records, edges: overviewsOf(records, reports, gate) });
+  } finally {
+    await connection.close();
+  }
+}
+
+async function reach(server: string): Promise<NatsConnection> {
+  try {
+    return await connect({ servers: server, name: 'banyan', timeout: 3_000, reconnect: false });
+  } catch (error) {
+    const address = server.replace(/\/\/[^@/]*@/, '//');
+    throw new BanyanError('BANYAN_CONTROL_UNREACHABLE', `NATS at ${address}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The edge that was meant.
+ *
+ * @throws BANYAN_EDGE_INVALID if it is no edge, or none that is known, with the nearest one
+ */
+export function findEdge(edges: readonly EdgeOverview[], written: string): EdgeOverview {
+  const known = edges.map(({ edge }) => edge);
+  const name = canonical(written);
+  const found = edges.find(({ edge }) => edge === name);
+  if (found !== undefined) return found;
+  const near = nearestName(name ?? written, known);
+  const list =
+    known.length === 0 ? 'no edge is known: does any process run?' : `known are ${known.join(', ')}`;
+  const hint = near === undefined ? list : `did you mean '${near}'?`;
+  throw new BanyanError('BANYAN_EDGE_INVALID', `${JSON.stringify(written)} is no known edge: ${hint}`, {
+    remedy: `Quote the edge, for the shell takes > for itself: 'tasks -> projects.GetProject'; or write tasks:projects.GetProject.`,
+  });
+}
+
+function canonical(written: string): string | undefined {
+  try {
+    return parseEdge(written).text;
+  } catch (error) {
+    if (isBanyanError(error, 'BANYAN_EDGE_INVALID')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import { Command, CommanderError } from 'commander';
+import { BanyanError, messageOf } from '@banyan/runtime';
+import { addAdvance } from './commands/advance.js';
+import { addBack } from './commands/back.js';
+import type { Surroundings } from './commands/command-options.js';
+import { addStatus } from './commands/status.js';
+import { EXIT, type ExitCode } from './exit-code.js';
+import { NotYet } from './not-yet.js';
+import { processTerminal, type Terminal } from './terminal.js';
+
+export interface RunOptions {
+  terminal: Terminal;
+  env: NodeJS.ProcessEnv;
+  /** Where the search for the development stack begins. */
+  folder: string;
+}
+
+/** Runs one `banyan` command; gives its exit code and never throws. */
+export async function run(args: readonly string[], { terminal, env, folder }: RunOptions): Promise<number> {
+  let code: number = EXIT.done;
+  const surroundings = { terminal, env, folder, ended: (ended: number) => (code = ended) };
+  try {
+    await programOf(surroundings).parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    return fail(error, terminal, args.includes('--json'));
+  }
+}
+
+/** Runs the command that this process was started with. */
+export async function runInTerminal(): Promise<void> {
+  const options = { terminal: processTerminal(), env: process.env, folder: process.cwd() };
+  process.exitCode = await run(process.argv.slice(2), options);
+}
+
+function programOf(surroundings: Surroundings): Command {
+  const { terminal } = surroundings;
+  const program = new Command('banyan')
+    .description('Moves gRPC call edges to events, one stage at a time, with a way back at every step.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
+    .showHelpAfterError('(banyan --help lists the commands, banyan <command> --help gives examples)');
+  for (const add of [addStatus, addAdvance, addBack]) add(program, surroundings);
+  return program;
+}
+
+/** One line a failure: code, message, remedy. With --json the same as an object on standard output too. */
+function fail(error: unknown, terminal: Terminal, json: boolean): ExitCode {
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+  const told = describe(error);
+  // commander has said its own by now
+  if (!(error instanceof CommanderError)) {
+    terminal.err(`${told.code}: ${told.message}${told.remedy === '' ? '' : ` — ${told.remedy}`}`);
+  }
+  if (json) terminal.out(JSON.stringify({ ok: false, error: told }));
+  return error instanceof NotYet ? EXIT.notYet : EXIT.failed;
+}
+
+function describe(error: unknown): { code: string; message: string; remedy: string } {
+  if (error instanceof BanyanError) {
+    return { code: error.code, message: error.rawMessage, remedy: error.remedy };
+  }
+  return { code: 'UNEXPECTED', message: messageOf(error), remedy: '' };
+}

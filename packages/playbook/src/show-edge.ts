@@ -1,0 +1,143 @@
+import type { ChangeEvidence, EdgeOverview, FreshnessReport, StageRecord } from '@banyan/control';
+import { ago, ms, table } from './table.js';
+
+/** All edges, a line each, and what each needs to advance. */
+export function showEdges(edges: readonly EdgeOverview[], nowMs: number): string[] {
+  if (edges.length === 0) return ['No edge is known: no stage was ever set and no process reports one.'];
+  const header = [
+    'EDGE',
+    'STAGE',
+    'CHANGE',
+    'SINCE',
+    'BY',
+    'IN FORCE',
+    'CALLS',
+    'P50 MS',
+    'P99 MS',
+    'EQUAL',
+    'LATE',
+    'WRONG',
+    'REPLICA',
+  ];
+  const rows = edges.map((edge) => {
+    const latest = latestOf(edge);
+    return [
+      edge.edge,
+      edge.stage,
+      edge.change,
+      edge.since === null ? '-' : `${ago(edge.since, nowMs)} ago`,
+      edge.by ?? '-',
+      inForce(edge),
+      latest === undefined ? 0 : callsOf(latest),
+      latest === undefined ? '-' : ms(latest.latencyMs.p50),
+      latest === undefined ? '-' : ms(latest.latencyMs.p99),
+      latest?.comparisons.equal ?? 0,
+      latest?.comparisons.late ?? 0,
+      latest?.comparisons.wrong ?? 0,
+      freshness(edge.freshness),
+    ];
+  });
+  return [...table(header, rows), '', ...edges.map((edge) => `${edge.edge}: ${showNext(edge)}`)];
+}
+
+/** One edge in full. */
+export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], nowMs: number): string[] {
+  const since =
+    edge.since === null
+      ? 'never changed'
+      : `change ${edge.change}, ${ago(edge.since, nowMs)} ago by ${edge.by ?? 'unknown'}`;
+  return [
+    edge.edge,
+    `  stage      ${edge.stage} (${since})`,
+    `  in force   ${inForce(edge)}${edge.processes.map(showProcess).join('')}`,
+    `  replica    ${freshness(edge.freshness)}`,
+    `  next       ${showNext(edge)}`,
+    ...section('Measured, by change', showEvidence(edge.evidence)),
+    ...section('Not equal, latest', edge.evidence.flatMap(showCounterexamples).slice(-10)),
+    ...section('Changes', history.slice(-10).map(showRecord)),
+  ];
+}
+
+/** What must hold, or be waited for, before the edge advances. */
+export function showNext({ next, ladder, stage }: EdgeOverview): string {
+  if (next === null)
+    return ladder === null ? 'no process reports this edge' : `${stage} is the highest stage`;
+  const outcome = { pass: 'ready', fail: 'refused', 'not-enough': 'not yet' }[next.outcome];
+  return `${next.stage}: ${outcome}: ${next.reasons.join('; ')}`;
+}
+
+export function inForce({ processes }: EdgeOverview): string {
+  return `${processes.filter((process) => process.inForce).length}/${processes.length}`;
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', `  ${title}`, ...lines.map((line) => `    ${line}`)];
+}
+
+function showProcess({
+  service,
+  instance,
+  pid,
+  stage,
+  change,
+  inForce: current,
+  held,
+}: EdgeOverview['processes'][number]): string {
+  const holds = held === undefined ? '' : `, holds against change ${held.change ?? '?'}: ${held.reason}`;
+  const behind = current ? '' : ` runs ${stage} (change ${change})`;
+  return `\n             ${service} pid ${pid} (${instance})${behind}${holds}`;
+}
+
+function showEvidence(evidence: readonly ChangeEvidence[]): string[] {
+  if (evidence.length === 0) return [];
+  const header = [
+    'CHANGE',
+    'STAGE',
+    'CALLS',
+    'FAILED',
+    'BY REPLICA',
+    'P50 MS',
+    'P99 MS',
+    'EQUAL',
+    'LATE',
+    'LATE P99',
+    'WRONG',
+    'MISSING',
+    'EXTRA',
+    'ONE-SIDED',
+    'UNJUDGED',
+    'SHED',
+  ];
+  const rows = evidence.map((each) => {
+    const { equal, late, wrong, missing, extra, oneSided, unjudged, shed } = each.comparisons;
+    const speed = [ms(each.latencyMs.p50), ms(each.latencyMs.p99)];
+    const calls = [each.change, each.stage, callsOf(each), each.calls.failed, each.calls.byReplica, ...speed];
+    return [...calls, equal, late, ms(each.lateMs.p99), wrong, missing, extra, oneSided, unjudged, shed];
+  });
+  return table(header, rows);
+}
+
+function showCounterexamples({ stage, counterexamples }: ChangeEvidence): string[] {
+  return counterexamples.map(({ at, outcome, version, fields, note }) => {
+    const where = fields.length === 0 ? '' : ` in ${fields.join(', ')}`;
+    return `${at} ${stage} ${outcome}${where}${version === null ? '' : ` at version ${version}`}${note === undefined ? '' : ` (${note})`}`;
+  });
+}
+
+function showRecord({ change, from, stage, at, by, why, forced }: StageRecord): string {
+  return `${change}  ${at}  ${from} -> ${stage}  by ${by}${forced === true ? ' (forced)' : ''}: ${why}`;
+}
+
+function freshness(report: FreshnessReport | null): string {
+  if (report === null) return '-';
+  if (report.stalenessMs === null) return 'never started';
+  return `${report.fresh ? 'fresh' : 'stale'} (${report.stalenessMs} of ${report.budgetMs} ms)`;
+}
+
+function latestOf({ evidence, changeId }: EdgeOverview): ChangeEvidence | undefined {
+  return evidence.find((each) => each.changeId === changeId);
+}
+
+function callsOf({ calls }: ChangeEvidence): number {
+  return calls.ok + calls.failed;
+}
