@@ -94,7 +94,8 @@ export default tseslint.config(
       parserOptions: {
         project: ALL.concat('e2e', 'bench')
           .map((folder) => `${folder}/tsconfig.json`)
-          .filter((file) => existsSync(new URL(file, import.meta.url))),
+          .filter((file) => existsSync(new URL(file, import.meta.url)))
+          .concat('tsconfig.tests.json'),
         tsconfigRootDir: import.meta.dirname,
       },
     },

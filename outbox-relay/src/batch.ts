@@ -10,7 +10,7 @@ export interface PositionedRow extends OutboxRow {
 // The rows of a tick's batch are those that its snapshot sees and the snapshot of the tick before did not. They are found
 // by transaction id: two index ranges. Both snapshots are stored ones, so the answer is the same at any later time.
 const COLUMNS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.event_type,
-  o.payload, o.headers, to_char(o.emitted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as emitted_at`;
+  o.payload, nullif(o.headers, '{}') as headers, o.emitted_at::text`;
 
 const BOUNDS = `
 with bounds as materialized (
@@ -46,9 +46,12 @@ interface Row {
   aggregate_version: string | null;
   event_type: string;
   payload: Buffer;
-  headers: Record<string, string>;
+  headers: Record<string, string> | null;
+  /** As the session writes it: ISO style, in UTC. */
   emitted_at: string;
 }
+
+const NO_HEADERS: Record<string, string> = {};
 
 /**
  * The events of a tick in order, in pages, from position `fromN` on. The next page is asked for while the caller deals
@@ -106,7 +109,12 @@ function positioned(row: Row, n: number): PositionedRow {
     aggregateVersion: row.aggregate_version ?? undefined,
     eventType: row.event_type,
     payload: row.payload,
-    headers: row.headers,
-    emittedAt: row.emitted_at,
+    headers: row.headers ?? NO_HEADERS,
+    emittedAt: rfc3339(row.emitted_at),
   };
+}
+
+/** `2026-01-02 03:04:05.678901+00` as RFC 3339. Done here and not by to_char, which took most of the server's time. */
+function rfc3339(written: string): string {
+  return `${written.slice(0, 10)}T${written.slice(11, -3)}Z`;
 }

@@ -77,7 +77,7 @@ export class Chain {
   send(message: OutgoingMessage): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.inFlight === 0) this.#lastProgressMs = performance.now();
-    message.headers.set('Nats-Expected-Last-Sequence', String(this.#lastSequence));
+    message.headers.expectLastSequence(this.#lastSequence);
     this.#lastSequence += 1;
     const { n, payload } = message;
     this.#inFlight.push({ n, sequence: this.#lastSequence, bytes: payload.length });

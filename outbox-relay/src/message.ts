@@ -1,12 +1,12 @@
 import { formatPosition, subjectOf } from '@banyan/contracts';
-import { headers, type MsgHdrs } from '@nats-io/nats-core';
 import type { PositionedRow } from './batch.js';
+import { WrittenHeaders } from './written-headers.js';
 
 /** One event as it goes into the stream, all but the header that chains it to the message before. */
 export interface OutgoingMessage {
   n: number;
   subject: string;
-  headers: MsgHdrs;
+  headers: WrittenHeaders;
   payload: Uint8Array;
 }
 
@@ -21,26 +21,21 @@ export interface MessageContext {
 /** CloudEvents 1.0 in binary mode over NATS headers, and Banyan's own. */
 export function messageOf(row: PositionedRow, context: MessageContext): OutgoingMessage {
   const { source, epoch, tick, prevN } = context;
-  const head = headers();
-  head.set('ce-specversion', '1.0');
-  head.set('ce-id', row.eventId);
-  head.set('ce-source', `/${source}`);
-  head.set('ce-type', `${source}.${row.eventType}`);
-  head.set('ce-time', row.emittedAt);
-  head.set('ce-subject', percentEncode(row.aggregateId));
-  head.set('ce-partitionkey', percentEncode(`${row.aggregateType}/${row.aggregateId}`));
-  head.set('content-type', 'application/protobuf');
-  head.set('Banyan-Position', formatPosition(epoch, row.n));
-  head.set('Banyan-Tick', String(tick));
-  head.set('Banyan-Prev', formatPosition(epoch, prevN));
-  if (row.aggregateVersion !== undefined) head.set('Banyan-Version', row.aggregateVersion);
-  for (const name in row.headers) head.set(name, row.headers[name] ?? '');
+  const id = percentEncode(row.aggregateId);
+  let lines =
+    `ce-specversion: 1.0\r\nce-id: ${row.eventId}\r\nce-source: /${source}\r\n` +
+    `ce-type: ${source}.${row.eventType}\r\nce-time: ${row.emittedAt}\r\nce-subject: ${id}\r\n` +
+    `ce-partitionkey: ${row.aggregateType}/${id}\r\ncontent-type: application/protobuf\r\n` +
+    `Banyan-Position: ${formatPosition(epoch, row.n)}\r\nBanyan-Tick: ${tick}\r\n` +
+    `Banyan-Prev: ${formatPosition(epoch, prevN)}\r\n`;
+  if (row.aggregateVersion !== undefined) lines += `Banyan-Version: ${row.aggregateVersion}\r\n`;
+  for (const name in row.headers) lines += `${name}: ${row.headers[name] ?? ''}\r\n`;
   const subject = subjectOf(source, {
     aggregate: row.aggregateType,
     type: row.eventType,
     partition: row.partition,
   });
-  return { n: row.n, subject, headers: head, payload: row.payload };
+  return { n: row.n, subject, headers: new WrittenHeaders(lines), payload: row.payload };
 }
 
 const NEEDS_ENCODING = /[^\x21\x23\x24\x26-\x7e]/u;

@@ -29,7 +29,9 @@ afterEach(async () => {
 });
 
 async function flag(): Promise<number> {
-  const { rows } = await database.pool.query<{ value: string }>('select last_value as value from banyan.relay_asleep');
+  const { rows } = await database.pool.query<{ value: string }>(
+    'select last_value as value from banyan.relay_asleep',
+  );
   return Number(rows[0]?.value);
 }
 

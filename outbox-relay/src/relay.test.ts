@@ -55,10 +55,13 @@ function acked(relay: SourceRelay, n: number): Promise<void> {
 }
 
 function refusing(relay: SourceRelay, code: string): Promise<void> {
-  return vi.waitFor(() => expect(relay.status).toMatchObject({ state: 'refusing', because: expect.stringContaining(code) }), {
-    timeout: 15_000,
-    interval: 10,
-  });
+  return vi.waitFor(
+    () => expect(relay.status).toMatchObject({ state: 'refusing', because: expect.stringContaining(code) }),
+    {
+      timeout: 15_000,
+      interval: 10,
+    },
+  );
 }
 
 describe('what is in the stream', () => {
@@ -283,7 +286,9 @@ describe('heartbeats', () => {
     const relay = startRelay({ pollIntervalMs: 50 });
     await leading(relay);
     await emit('a');
-    const { rows } = await database.pool.query<{ ms: string }>('select extract(epoch from clock_timestamp()) * 1000 as ms');
+    const { rows } = await database.pool.query<{ ms: string }>(
+      'select extract(epoch from clock_timestamp()) * 1000 as ms',
+    );
     const committedMs = Number(rows[0]?.ms);
     await vi.waitFor(() => expect(heartbeats.at(-1)?.asOfMs).toBeGreaterThan(committedMs), { timeout: 5000 });
     expect(heartbeats.filter(({ asOfMs, n }) => asOfMs >= committedMs && n < 1)).toEqual([]);

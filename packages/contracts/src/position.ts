@@ -9,21 +9,19 @@ const SHAPE = /^([1-9]\d{0,8})\.(0|[1-9]\d{0,15})$/;
 
 /** Writes a position. n is 0 only in "the position before the first". */
 export function formatPosition(epoch: number, n: number): Position {
-  return parsed(`${epoch}.${n}`).position;
+  if (Number.isSafeInteger(epoch) && Number.isSafeInteger(n) && epoch >= 1 && n >= 0) {
+    return `${epoch}.${n}` as Position;
+  }
+  throw new BanyanError('BANYAN_POSITION_INVALID', `${epoch}.${n} is no position`);
 }
 
 /** Reads a position; refuses anything that is not exactly `epoch.n`. */
 export function parsePosition(written: string): { epoch: number; n: number } {
-  const { epoch, n } = parsed(written);
-  return { epoch, n };
-}
-
-function parsed(written: string): { position: Position; epoch: number; n: number } {
   const match = SHAPE.exec(written);
   const epoch = Number(match?.[1]);
   const n = Number(match?.[2]);
   if (match === null || !Number.isSafeInteger(n)) {
     throw new BanyanError('BANYAN_POSITION_INVALID', `${JSON.stringify(written)} is no position`);
   }
-  return { position: written as Position, epoch, n };
+  return { epoch, n };
 }

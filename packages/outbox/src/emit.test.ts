@@ -35,9 +35,19 @@ const rows = async (id: string): Promise<unknown[]> =>
 
 describe('emit', () => {
   it('writes the event with the version and in the partition of its aggregate', async () => {
-    const eventId = await emit(database.pool, renamed, { id: 'p1', version: 3, name: 'x' }, { headers: { a: 'b' } });
+    const eventId = await emit(
+      database.pool,
+      renamed,
+      { id: 'p1', version: 3, name: 'x' },
+      { headers: { a: 'b' } },
+    );
     expect(await rows('p1')).toMatchObject([
-      { event_id: eventId, aggregate_version: '3', partition: partitionOf('project', 'p1'), headers: { a: 'b' } },
+      {
+        event_id: eventId,
+        aggregate_version: '3',
+        partition: partitionOf('project', 'p1'),
+        headers: { a: 'b' },
+      },
     ]);
   });
 
@@ -54,14 +64,26 @@ describe('emit', () => {
     await expect(emit(database.pool, renamed, { id: '', version: 1, name: 'x' })).rejects.toThrow(
       /BANYAN_EVENT_INVALID: event ProjectRenamed has no aggregate id/,
     );
-    await expect(emit(database.pool, renamed, { id: 'p', version: 0, name: 'x' })).rejects.toThrow(/aggregate version/);
+    await expect(emit(database.pool, renamed, { id: 'p', version: 0, name: 'x' })).rejects.toThrow(
+      /aggregate version/,
+    );
   });
 });
 
 describe('banyan.emit refuses in the writer’s transaction', () => {
   it.each([
-    ['a payload over the limit', `'project', 'p', 'T', decode(repeat('00', 1000001), 'hex')`, 'ZB001', /1000001 bytes.*limit is 1000000/],
-    ['headers that make it too large', `'project', 'p', 'T', decode(repeat('00', 999990), 'hex'), 1, '{"a":"bcd"}'`, 'ZB001', /limit/],
+    [
+      'a payload over the limit',
+      `'project', 'p', 'T', decode(repeat('00', 1000001), 'hex')`,
+      'ZB001',
+      /1000001 bytes.*limit is 1000000/,
+    ],
+    [
+      'headers that make it too large',
+      `'project', 'p', 'T', decode(repeat('00', 999990), 'hex'), 1, '{"a":"bcd"}'`,
+      'ZB001',
+      /limit/,
+    ],
     ['an aggregate type with a dot', `'pro.ject', 'p', 'T', ''`, 'ZB002', /aggregate type "pro\.ject"/],
     ['an event type with a wildcard', `'project', 'p', '*', ''`, 'ZB002', /event type "\*"/],
     ['an empty event type', `'project', 'p', '', ''`, 'ZB002', /event type ""/],
@@ -72,9 +94,19 @@ describe('banyan.emit refuses in the writer’s transaction', () => {
     ['a header value with CR', `'project', 'p', 'T', '', 1, '{"a":"1\\r2"}'`, 'ZB004', /header a/],
     ['a header value that is no string', `'project', 'p', 'T', '', 1, '{"a":1}'`, 'ZB004', /header a/],
     ['a header name with a colon', `'project', 'p', 'T', '', 1, '{"a:b":"1"}'`, 'ZB004', /"a:b" is unusable/],
-    ['a header name of NATS', `'project', 'p', 'T', '', 1, '{"Nats-Msg-Id":"1"}'`, 'ZB004', /"Nats-Msg-Id" is reserved/],
+    [
+      'a header name of NATS',
+      `'project', 'p', 'T', '', 1, '{"Nats-Msg-Id":"1"}'`,
+      'ZB004',
+      /"Nats-Msg-Id" is reserved/,
+    ],
     ['a header name of Banyan', `'project', 'p', 'T', '', 1, '{"banyan-position":"1"}'`, 'ZB004', /reserved/],
-    ['headers that are a list', `'project', 'p', 'T', '', 1, '[]'`, 'ZB004', /must be a JSON object, not array/],
+    [
+      'headers that are a list',
+      `'project', 'p', 'T', '', 1, '[]'`,
+      'ZB004',
+      /must be a JSON object, not array/,
+    ],
     ['a missing id', `'project', null, 'T', ''`, 'ZB005', /aggregate id is null/],
     ['a missing payload', `'project', 'p', 'T', null`, 'ZB005', /payload is null/],
     ['a missing type', `'project', 'p', null, ''`, 'ZB005', /event type is null/],
@@ -94,12 +126,16 @@ describe('banyan.emit refuses in the writer’s transaction', () => {
 
 describe('partition_of', () => {
   it('is the same in SQL and in TypeScript', async () => {
-    const key = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((text) => !text.includes('\0'));
+    const key = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
+      .filter((text) => !text.includes('\0'));
     const keys = fc.sample(key, 300);
     const { rows: computed } = await database.pool.query<{ key: string; partition: number }>(
       `select key, banyan.partition_of('project', key) as partition from unnest($1::text[]) key`,
       [keys],
     );
-    expect(computed.map(({ partition }) => partition)).toEqual(keys.map((text) => partitionOf('project', text)));
+    expect(computed.map(({ partition }) => partition)).toEqual(
+      keys.map((text) => partitionOf('project', text)),
+    );
   });
 });

@@ -1,0 +1,30 @@
+import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
+
+/**
+ * NATS headers that were written as text already. nats.js checks and canonicalizes each header and builds the block from a
+ * map, which for a dozen of them costs more than all else that the relay does with an event. Here the values were checked
+ * by `banyan.emit`, or are the relay's own.
+ */
+export class WrittenHeaders extends MsgHdrsImpl {
+  readonly #lines: string;
+  #lastSequence = 0;
+
+  /** @param lines each ending in CR LF */
+  constructor(lines: string) {
+    super();
+    this.#lines = lines;
+  }
+
+  /** The sequence that the stream must end with for the message to be stored. */
+  expectLastSequence(sequence: number): void {
+    this.#lastSequence = sequence;
+  }
+
+  override encode(): Uint8Array {
+    return Buffer.from(this.toString(), 'utf8');
+  }
+
+  override toString(): string {
+    return `NATS/1.0\r\n${this.#lines}Nats-Expected-Last-Sequence: ${this.#lastSequence}\r\n\r\n`;
+  }
+}
