@@ -54,6 +54,13 @@ export interface Fact {
   readonly data: unknown;
 }
 
+/** What a rule decided: the aggregate's state after it, and what happened, if anything did. */
+export interface Change<State> {
+  readonly state: State;
+  /** Undefined: nothing changed, the version included. */
+  readonly fact: Fact | undefined;
+}
+
 /** Pairs an event type with data of its own type. */
 export function factOf<T>(event: EventDefinition<T>, data: T): Fact {
   return { event, data };

@@ -1,6 +1,7 @@
 export {
   defineEvent,
   factOf,
+  type Change,
   type EventDefinition,
   type EventSpec,
   type Fact,

@@ -6,7 +6,7 @@ export { clientFor, unary, type ClientClass, type ClientForOptions, type UnaryMe
 export { afterCommit } from './after-commit.js';
 export { inTransaction, openPool, type TransactionTime } from './database.js';
 export { newId } from './id.js';
-export { cutPage, readPage, type Page } from './page.js';
+export { cutPage, readPage, type Page, type PageKey } from './page.js';
 export { detailsOf, type StatusDetails } from './status-details.js';
 export { CallEnded, isServiceError } from './status.js';
 export { fromEnvironment, processLogger, runProcess } from './process.js';

@@ -11,7 +11,7 @@ describe('pages', () => {
         const read: string[] = [];
         let pageToken = '';
         do {
-          const page = readPage({ pageSize, pageToken });
+          const page = readPage({ pageSize, pageToken }, 'token');
           const { items, nextPageToken } = cutPage(select(rows, page), page, (row) => row);
           expect(items.length).toBeLessThanOrEqual(pageSize);
           read.push(...items);
@@ -23,16 +23,16 @@ describe('pages', () => {
   });
 
   it('hold 50 rows unless told otherwise', () => {
-    expect(readPage({ pageSize: 0, pageToken: '' })).toEqual({ size: 50, after: undefined });
+    expect(readPage({ pageSize: 0, pageToken: '' }, 'id')).toEqual({ size: 50, after: undefined });
   });
 
   it.each([
     [{ pageSize: -1, pageToken: '' }, /page_size/],
     [{ pageSize: 201, pageToken: '' }, /page_size/],
     [{ pageSize: 1, pageToken: 'x' }, /page_token/],
-    [{ pageSize: 1, pageToken: Buffer.from("after:'; drop").toString('base64url') }, /page_token/],
+    [{ pageSize: 1, pageToken: Buffer.from('after:bob').toString('base64url') }, /page_token/],
   ])('refuse %o', (request, message) => {
-    expect(() => readPage(request)).toThrow(message);
+    expect(() => readPage(request, 'id')).toThrow(message);
   });
 });
 

@@ -1,4 +1,4 @@
-import { Validation } from './validation.js';
+import { TOKEN, UUID, Validation } from './validation.js';
 
 const DEFAULT_SIZE = 50;
 const MAX_SIZE = 200;
@@ -12,10 +12,19 @@ export interface Page {
   after: string | undefined;
 }
 
-/** Reads `page_size` (0: 50) and `page_token` of a list request. */
-export function readPage(request: { pageSize: number; pageToken: string }): Page {
+/** What a list is ordered by: ids that services give out, or names from outside (see `Validation.token`). */
+export type PageKey = 'id' | 'token';
+
+const KEY_SHAPES: Record<PageKey, RegExp> = { id: UUID, token: TOKEN };
+
+/**
+ * Reads `page_size` (0: 50) and `page_token` of a list request.
+ *
+ * @throws DomainError `invalid` for a size out of range, and for a token that no list of this kind has returned
+ */
+export function readPage(request: { pageSize: number; pageToken: string }, key: PageKey): Page {
   const { pageSize, pageToken } = request;
-  const after = pageToken === '' ? undefined : keyIn(pageToken);
+  const after = pageToken === '' ? undefined : keyIn(pageToken, KEY_SHAPES[key]);
   new Validation()
     .that('page_size', pageSize >= 0 && pageSize <= MAX_SIZE, `must be 0 to ${MAX_SIZE}, not ${pageSize}`)
     .that('page_token', pageToken === '' || after !== undefined, 'must be one that a list call returned')
@@ -42,9 +51,8 @@ function tokenFor(key: string): string {
   return Buffer.from(TOKEN_PREFIX + key, 'utf8').toString('base64url');
 }
 
-function keyIn(token: string): string | undefined {
+function keyIn(token: string, shape: RegExp): string | undefined {
   const text = Buffer.from(token, 'base64url').toString('utf8');
-  if (!text.startsWith(TOKEN_PREFIX)) return undefined;
   const key = text.slice(TOKEN_PREFIX.length);
-  return tokenFor(key) === token && /^[A-Za-z0-9_.-]{1,128}$/.test(key) ? key : undefined;
+  return text.startsWith(TOKEN_PREFIX) && shape.test(key) ? key : undefined;
 }

@@ -1,7 +1,9 @@
 import { invalid, type Violation } from './domain-error.js';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+/** An id that a service gave out. */
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** A name from outside. */
+export const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 // Control characters and lone surrogates: what neither a screen nor PostgreSQL (NUL) takes.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 

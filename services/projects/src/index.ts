@@ -1,1 +1,1 @@
-export {};
+export { startProjects, type ProjectsOptions } from './service.js';

@@ -1,1 +1,1 @@
-export {};
+export { startTeams, type TeamsOptions } from './service.js';

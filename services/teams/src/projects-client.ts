@@ -1,0 +1,30 @@
+import { status as Code, type Interceptor } from '@grpc/grpc-js';
+import { ProjectsServiceClient, type Project } from '@banyan/contracts/projects';
+import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
+
+/** What teams asks of projects. */
+export interface ProjectsClient {
+  /** Edge `teams -> projects.GetProject`. Undefined: there is no such project. */
+  getProject: (id: string, origin: CallOrigin) => Promise<Project | undefined>;
+  close: () => void;
+}
+
+/**
+ * The only place where teams meets projects: what switches an edge's path is put in here, as an interceptor.
+ *
+ * @param address host:port of projects
+ */
+export function projectsClient(address: string, interceptors: readonly Interceptor[] = []): ProjectsClient {
+  const client = clientFor(ProjectsServiceClient, address, { caller: 'teams', interceptors });
+  return {
+    getProject: async (id, origin) => {
+      try {
+        return (await unary(client.getProject.bind(client), { id }, origin)).project;
+      } catch (error) {
+        if (isServiceError(error) && error.code === Code.NOT_FOUND) return undefined;
+        throw error;
+      }
+    },
+    close: () => client.close(),
+  };
+}

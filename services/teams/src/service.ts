@@ -1,0 +1,62 @@
+import { descriptorSet } from '@banyan/contracts/descriptors';
+import { TeamsServiceService } from '@banyan/contracts/teams';
+import { migrate } from '@banyan/migrations';
+import type { Logger } from '@banyan/runtime';
+import { openPool, serve, unaryService, type ServiceHost, type UnaryHandlers } from '@banyan/service-host';
+import { MembersHandlers } from './members-handlers.js';
+import { projectsClient } from './projects-client.js';
+import { tasksClient } from './tasks-client.js';
+import { TeamsHandlers } from './teams-handlers.js';
+
+export interface TeamsOptions {
+  databaseUrl: string;
+  /** host:port to listen on; port 0 takes a free one. */
+  address: string;
+  /** host:port of projects. */
+  projectsAddress: string;
+  /** host:port of tasks. */
+  tasksAddress: string;
+  logger: Logger;
+}
+
+/** Brings the database up to date and serves teams from it. */
+export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
+  const { databaseUrl, address, projectsAddress, tasksAddress, logger } = options;
+  await migrate({ databaseUrl, roles: ['outbox', 'teams'] });
+  const pool = openPool(databaseUrl, logger);
+  const projects = projectsClient(projectsAddress);
+  const tasks = tasksClient(tasksAddress);
+  const teams = new TeamsHandlers({ pool, projects });
+  const members = new MembersHandlers({ pool, tasks, logger });
+  return serve({
+    name: 'teams',
+    address,
+    services: [unaryService(TeamsServiceService, joined(teams, members))],
+    checks: { database: () => pool.query('select 1') },
+    descriptors: descriptorSet,
+    onStop: [
+      () => {
+        projects.close();
+        tasks.close();
+        return pool.end();
+      },
+    ],
+    logger,
+  });
+}
+
+function joined(teams: TeamsHandlers, members: MembersHandlers): UnaryHandlers<typeof TeamsServiceService> {
+  return {
+    createTeam: (request, context) => teams.createTeam(request, context),
+    getTeam: (request) => teams.getTeam(request),
+    listTeams: (request) => teams.listTeams(request),
+    renameTeam: (request, context) => teams.renameTeam(request, context),
+    archiveTeam: (request, context) => teams.archiveTeam(request, context),
+    attachProject: (request, context) => teams.attachProject(request, context),
+    getTeamPage: (request, context) => teams.getTeamPage(request, context),
+    addMember: (request, context) => members.addMember(request, context),
+    removeMember: (request, context) => members.removeMember(request, context),
+    getMembership: (request) => members.getMembership(request),
+    listMembers: (request) => members.listMembers(request),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Interceptor } from '@grpc/grpc-js';
+import { TasksServiceClient } from '@banyan/contracts/tasks';
+import { clientFor, unary, type CallOrigin } from '@banyan/service-host';
+
+/** What teams has tasks do. */
+export interface TasksClient {
+  /** Edge `teams -> tasks.UnassignMember`. */
+  unassignMember: (member: { teamId: string; memberId: string }, origin: CallOrigin) => Promise<void>;
+  close: () => void;
+}
+
+/**
+ * The only place where teams meets tasks: what switches an edge's path is put in here, as an interceptor.
+ *
+ * @param address host:port of tasks
+ */
+export function tasksClient(address: string, interceptors: readonly Interceptor[] = []): TasksClient {
+  const client = clientFor(TasksServiceClient, address, { caller: 'teams', interceptors });
+  return {
+    unassignMember: async (member, origin) => {
+      await unary(client.unassignMember.bind(client), member, origin);
+    },
+    close: () => client.close(),
+  };
+}
