@@ -1,1 +1,2 @@
 export { migrate, type MigrateOptions, type Role } from './migrate.js';
+export { describeSchema } from './describe-schema.js';
