@@ -1,1 +1,1 @@
-export {};
+export { startTasks, type TasksOptions } from './service.js';

@@ -1,0 +1,41 @@
+import { status as Code, type Interceptor } from '@grpc/grpc-js';
+import { ProjectsServiceClient, type Project, type TaskActivity } from '@banyan/contracts/projects';
+import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
+
+/** What tasks asks of projects and tells them. */
+export interface ProjectsClient {
+  /** Edge `tasks -> projects.GetProject`. Undefined: there is no such project. */
+  getProject: (id: string, origin: CallOrigin) => Promise<Project | undefined>;
+  /** Edge `tasks -> projects.RecordTaskActivity`. */
+  recordTaskActivity: (report: TaskReport, origin: CallOrigin) => Promise<void>;
+  close: () => void;
+}
+
+export interface TaskReport {
+  projectId: string;
+  taskId: string;
+  activity: TaskActivity;
+}
+
+/**
+ * The only place where tasks meets projects: what switches an edge's path is put in here, as an interceptor.
+ *
+ * @param address host:port of projects
+ */
+export function projectsClient(address: string, interceptors: readonly Interceptor[] = []): ProjectsClient {
+  const client = clientFor(ProjectsServiceClient, address, { caller: 'tasks', interceptors });
+  return {
+    getProject: async (id, origin) => {
+      try {
+        return (await unary(client.getProject.bind(client), { id }, origin)).project;
+      } catch (error) {
+        if (isServiceError(error) && error.code === Code.NOT_FOUND) return undefined;
+        throw error;
+      }
+    },
+    recordTaskActivity: async (report, origin) => {
+      await unary(client.recordTaskActivity.bind(client), report, origin);
+    },
+    close: () => client.close(),
+  };
+}

@@ -1,0 +1,33 @@
+import { status as Code, type Interceptor } from '@grpc/grpc-js';
+import { TeamsServiceClient, type Membership } from '@banyan/contracts/teams';
+import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
+
+/** What tasks asks of teams. */
+export interface TeamsClient {
+  /** Edge `tasks -> teams.GetMembership`. Undefined: never was a member. */
+  getMembership: (
+    member: { teamId: string; memberId: string },
+    origin: CallOrigin,
+  ) => Promise<Membership | undefined>;
+  close: () => void;
+}
+
+/**
+ * The only place where tasks meets teams: what switches an edge's path is put in here, as an interceptor.
+ *
+ * @param address host:port of teams
+ */
+export function teamsClient(address: string, interceptors: readonly Interceptor[] = []): TeamsClient {
+  const client = clientFor(TeamsServiceClient, address, { caller: 'tasks', interceptors });
+  return {
+    getMembership: async (member, origin) => {
+      try {
+        return (await unary(client.getMembership.bind(client), member, origin)).membership;
+      } catch (error) {
+        if (isServiceError(error) && error.code === Code.NOT_FOUND) return undefined;
+        throw error;
+      }
+    },
+    close: () => client.close(),
+  };
+}
