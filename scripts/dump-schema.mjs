@@ -10,7 +10,7 @@ try {
   const folder = new URL('../migrations/schema/', import.meta.url);
   await mkdir(folder, { recursive: true });
   for (const role of ROLES) {
-    const databaseUrl = stack.urls[role];
+    const databaseUrl = stack.urls.postgres[role];
     await migrate({ databaseUrl, roles: [role] });
     await writeFile(new URL(`${role}.sql`, folder), await describeSchema(databaseUrl));
     console.log(`migrations/schema/${role}.sql`);

@@ -1,0 +1,38 @@
+import { Command } from 'commander';
+import { messageOf } from '@banyan/runtime';
+import { relayCase } from './cases/relay.js';
+import type { BenchCase, BenchResult } from './result.js';
+
+const CASES: readonly BenchCase[] = [relayCase];
+
+const list = CASES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n');
+
+const program = new Command('npm run bench --')
+  .description('Measures one of the paths that matter, on embedded PostgreSQL and NATS.')
+  .argument('<case>', 'which one')
+  .option('--json', 'print one JSON object as the last line')
+  .option('--rounds <n>', 'counted rounds, both sides in each', '5')
+  .addHelpText('after', `\nCases:\n${list}\n\nExample:\n  npm run bench -- relay --json`)
+  .action(async (name: string, options: { json?: boolean; rounds: string }) => {
+    const result = await caseNamed(name).run({
+      rounds: Number(options.rounds),
+      say: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : textOf(result));
+  });
+
+function caseNamed(name: string): BenchCase {
+  const found = CASES.find((each) => each.name === name);
+  return found ?? program.error(`unknown case ${name}; there are:\n${list}`);
+}
+
+function textOf(result: BenchResult): string {
+  const { value, unit, reference, ratio, target, met } = result;
+  const verdict = met ? 'met' : 'not met';
+  return `${result.case}: ${value} ${unit}; reference ${reference} ${unit}; ratio ${ratio}, target ${target}: ${verdict}\n`;
+}
+
+await program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = 1;
+});
