@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Packages are tested from their sources: the `banyan-source` export condition leads to src/ instead of dist/.
-const conditions = ['banyan-source', 'node', 'import', 'module', 'default'];
+// `import` and `node` are not listed: Vitest hands the list to Node, whose require() would then be given ES modules.
+const conditions = ['banyan-source', 'module', 'default'];
 
 export default defineConfig({
   resolve: { conditions },

@@ -3,6 +3,7 @@ import { lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { BanyanError, messageOf } from '@banyan/runtime';
+import { setting } from './environment.js';
 
 /**
  * The folder for what is fetched or unpacked once: `$BANYAN_CACHE_DIR`, else `$XDG_CACHE_HOME/banyan`, else
@@ -26,19 +27,15 @@ export async function cacheFolder(
 }
 
 function candidates(): string[] {
-  const { BANYAN_CACHE_DIR, XDG_CACHE_HOME } = process.env;
+  const told = setting('BANYAN_CACHE_DIR');
   const own = process.getuid?.() ?? 0;
   return [
-    ...(isSet(BANYAN_CACHE_DIR) ? [resolve(BANYAN_CACHE_DIR)] : []),
-    isSet(XDG_CACHE_HOME) ? join(XDG_CACHE_HOME, 'banyan') : join(homedir(), '.cache', 'banyan'),
+    ...(told === undefined ? [] : [resolve(told)]),
+    join(setting('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'banyan'),
     // Root's home is often closed to the user that PostgreSQL has to run as; this folder is not.
     ...(own === 0 ? ['/var/cache/banyan'] : []),
     join(tmpdir(), `banyan-cache-${own}`),
   ];
-}
-
-export function isSet(value: string | undefined): value is string {
-  return value !== undefined && value !== '';
 }
 
 async function refusal(

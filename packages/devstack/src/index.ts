@@ -5,3 +5,6 @@ export type { NatsOrigin } from './nats/finder.js';
 export { RestartableProcess } from './process/restartable.js';
 export type { Exit } from './process/child.js';
 export { freePort } from './process/port.js';
+export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './testing/database.js';
+export { testNats, type TestNats } from './testing/nats.js';
+export { uniqueName } from './testing/names.js';

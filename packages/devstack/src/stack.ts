@@ -1,12 +1,10 @@
-import { mkdtemp, rm, chmod } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { resolveOptions, type OptionRules } from '@banyan/runtime';
 import { Client, escapeIdentifier } from 'pg';
 import { startNats, type NatsServer } from './nats/server.js';
 import { startPostgres, type PostgresServer } from './postgres/server.js';
-import { watchdog } from './process/watchdog.js';
 import { anyTextRule, logRule, namesRule, settingsRule, type LogLine } from './start-options.js';
+import { temporaryFolder, type TemporaryFolder } from './temporary-folder.js';
 
 export interface StartStackOptions {
   /** Folder for all files; kept when the stack stops. Default '': a temporary one that goes when it stops. */
@@ -55,31 +53,22 @@ export interface Stack {
 /** Starts PostgreSQL and NATS side by side and creates the databases. Both stop when this process ends, however it ends. */
 export async function startStack(options: StartStackOptions): Promise<Stack> {
   const resolved = resolveOptions('startStack', RULES, options);
-  const folder = await stackFolder(resolved.dir);
+  const folder = resolved.dir === '' ? await temporaryFolder() : keptFolder(resolved.dir);
   const started = await startBoth(folder.path, resolved).catch(async (error: unknown) => {
-    await folder.leave();
+    await folder.remove();
     throw error;
   });
   const { postgres, nats } = started;
   const urls = await createDatabases(postgres, resolved.databases);
   const stop = async (): Promise<void> => {
     await Promise.all([postgres.stop(), nats.stop()]);
-    await folder.leave();
+    await folder.remove();
   };
   return { dir: folder.path, postgres, nats, urls: { postgres: urls, nats: nats.url }, stop };
 }
 
-async function stackFolder(dir: string): Promise<{ path: string; leave: () => Promise<void> }> {
-  if (dir !== '') return { path: resolve(dir), leave: () => Promise.resolve() };
-  const path = await mkdtemp(join(tmpdir(), 'banyan-'));
-  // Open to the user that the PostgreSQL server may have to run as.
-  await chmod(path, 0o711);
-  watchdog.removeAtEnd(path);
-  const leave = async (): Promise<void> => {
-    await rm(path, { recursive: true, force: true });
-    watchdog.forget(path);
-  };
-  return { path, leave };
+function keptFolder(dir: string): TemporaryFolder {
+  return { path: resolve(dir), remove: () => Promise.resolve() };
 }
 
 /** When one of the two fails, the other is stopped before this throws. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isSet } from '../cache.js';
+import { setting } from '../environment.js';
 import { outputOf } from '../process/command.js';
 
 /** How to run nats-server in a container as if it were a program of this machine. */
@@ -10,8 +10,7 @@ export interface DockerImage {
 /** The image to run, if Docker answers: `BANYAN_NATS_IMAGE`, by default `nats:2.12-alpine`. */
 export async function dockerImage(): Promise<DockerImage> {
   await outputOf('docker', ['version', '--format', '{{.Server.Version}}'], { timeoutMs: 3_000 });
-  const given = process.env['BANYAN_NATS_IMAGE'];
-  return { image: isSet(given) ? given : 'nats:2.12-alpine' };
+  return { image: setting('BANYAN_NATS_IMAGE') ?? 'nats:2.12-alpine' };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { exists, isSet } from '../cache.js';
+import { exists } from '../cache.js';
+import { setting } from '../environment.js';
 import { outputOf } from '../process/command.js';
 
 /** The oldest nats-server that the relay's protocol was proven on. */
@@ -39,8 +40,8 @@ export function compareVersions(a: string, b: string): number {
 
 /** The program that `NATS_SERVER_BIN` names. */
 export async function givenProgram(): Promise<string> {
-  const given = process.env['NATS_SERVER_BIN'];
-  if (!isSet(given)) throw new Error('not set');
+  const given = setting('NATS_SERVER_BIN');
+  if (given === undefined) throw new Error('not set');
   await natsVersion(given);
   return given;
 }
@@ -56,16 +57,14 @@ export async function programOnPath(): Promise<string> {
   throw new Error('no nats-server there');
 }
 
-/** The newest one of those fetched before; only from a Debian suite if one is asked for. */
-export async function cachedProgram(cache: string, suite: string | undefined): Promise<string> {
+/** The newest one of those fetched before whose origin is one of `origins` (`release`, `debian-trixie` …). */
+export async function cachedProgram(cache: string, origins: readonly string[]): Promise<string> {
   const folder = join(cache, CACHED);
-  const prefix = suite === undefined ? '' : `debian-${suite}-`;
   const names = (await readdir(folder).catch(() => []))
-    .filter((name) => name.startsWith(prefix) && /-\d+(\.\d+)+$/.test(name))
+    .filter((name) => /-\d+(\.\d+)+$/.test(name) && origins.some((origin) => name.startsWith(`${origin}-`)))
     .sort((a, b) => compareVersions(versionIn(b), versionIn(a)));
   const newest = names[0];
-  if (newest === undefined)
-    throw new Error(`nothing in ${folder}${suite === undefined ? '' : ` from ${suite}`}`);
+  if (newest === undefined) throw new Error(`none of ${origins.join(', ')} in ${folder}`);
   const program = join(folder, newest, 'nats-server');
   await natsVersion(program);
   return program;

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildOnce, exists, isSet } from '../cache.js';
+import { buildOnce, exists } from '../cache.js';
 import { outputOf } from '../process/command.js';
 import { CACHED, natsVersion } from './installed.js';
 
@@ -16,12 +16,12 @@ const APT_TIMEOUT_MS = 180_000;
 
 /**
  * Takes nats-server out of a Debian or Ubuntu package, with the machine's apt but without changing anything of it: own
- * list of sources, own lists, own cache, nothing installed. On Debian from the suite `trixie` unless `BANYAN_NATS_SUITE`
- * names another, because older ones have no nats-server that is new enough; on Ubuntu from the machine's own suite.
+ * list of sources, own lists, own cache, nothing installed. On Ubuntu from the machine's own suite.
  *
+ * @param suite the Debian suite, on Debian
  * @returns the program
  */
-export async function packagedProgram(cache: string, suite: string | undefined): Promise<string> {
+export async function packagedProgram(cache: string, suite: string): Promise<string> {
   const { origin, distribution, codename } = await distributionOf(suite);
   if (!(await exists(distribution.keyring))) throw new Error(`${distribution.keyring} is missing`);
   const mirror = await mirrorOf(codename);
@@ -43,26 +43,26 @@ export async function packagedProgram(cache: string, suite: string | undefined):
   }
 }
 
-async function distributionOf(suite: string | undefined) {
+async function distributionOf(suite: string) {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const field = (name: string) => new RegExp(`^${name}="?([^"\\n]*)`, 'm').exec(release)?.[1] ?? '';
   const origin = field('ID');
   const codename = field('VERSION_CODENAME');
   const known: Partial<Record<string, Distribution>> = {
     debian: {
-      suite: suite ?? 'trixie',
+      suite,
       component: 'main',
       keyring: '/usr/share/keyrings/debian-archive-keyring.gpg',
     },
     ubuntu: {
-      suite: suite ?? codename,
+      suite: codename,
       component: 'universe',
       keyring: '/usr/share/keyrings/ubuntu-archive-keyring.gpg',
     },
   };
   const distribution = known[origin];
   if (distribution === undefined)
-    throw new Error(`this is ${isSet(origin) ? origin : 'neither Debian nor Ubuntu'}`);
+    throw new Error(`only for Debian and Ubuntu, this is ${origin === '' ? 'an unknown system' : origin}`);
   return { origin, distribution, codename };
 }
 

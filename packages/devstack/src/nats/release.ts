@@ -2,23 +2,23 @@ import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '@banyan/runtime';
-import { buildOnce, isSet } from '../cache.js';
+import { buildOnce } from '../cache.js';
+import { setting } from '../environment.js';
 import { outputOf } from '../process/command.js';
 import { CACHED, natsVersion } from './installed.js';
 
-const DEFAULT_VERSION = '2.12.7';
 const RELEASES = 'https://github.com/nats-io/nats-server/releases/download';
 const CONNECT_TIMEOUT_MS = 3_000;
 const DOWNLOAD_TIMEOUT_MS = 120_000;
 
 /**
  * Downloads an official release and checks it against the checksums published with it.
- * `BANYAN_NATS_VERSION` chooses another version, `BANYAN_NATS_RELEASES` a mirror with the same layout.
+ * `BANYAN_NATS_RELEASES` names a mirror with the same layout.
  *
+ * @param version without the `v`
  * @returns the program
  */
-export async function downloadedProgram(cache: string): Promise<string> {
-  const version = (setting('BANYAN_NATS_VERSION') ?? DEFAULT_VERSION).replace(/^v/, '');
+export async function downloadedProgram(cache: string, version: string): Promise<string> {
   const base = `${setting('BANYAN_NATS_RELEASES') ?? RELEASES}/v${version}`;
   const name = `nats-server-v${version}-${platform()}`;
   const sums = await download(`${base}/SHA256SUMS`, CONNECT_TIMEOUT_MS);
@@ -27,11 +27,6 @@ export async function downloadedProgram(cache: string): Promise<string> {
   const target = join(cache, CACHED, `release-${version}`);
   await buildOnce(target, (folder) => unpack(archive, folder));
   return join(target, 'nats-server');
-}
-
-function setting(name: string): string | undefined {
-  const value = process.env[name];
-  return isSet(value) ? value : undefined;
 }
 
 function platform(): string {

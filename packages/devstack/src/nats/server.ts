@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BanyanError, flag, resolveOptions, text, wholeNumber, type OptionRules } from '@banyan/runtime';
-import { isSet } from '../cache.js';
+import { setting } from '../environment.js';
 import { onPort } from '../process/port.js';
 import { RestartableProcess, type Launch } from '../process/restartable.js';
 import { anyTextRule, logRule, type LogLine } from '../start-options.js';
@@ -98,8 +98,8 @@ export class NatsServer {
  */
 export async function startNats(options: StartNatsOptions): Promise<NatsServer> {
   const resolved = resolveOptions('startNats', RULES, options);
-  const given = process.env['NATS_URL'];
-  if (isSet(given) && !resolved.own) {
+  const given = setting('NATS_URL');
+  if (given !== undefined && !resolved.own) {
     const server = await givenNats(given);
     resolved.log(`nats-server ${server.serverVersion} at ${server.url}, given by NATS_URL`);
     return server;

@@ -2,7 +2,8 @@ import { chmod, cp, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { BanyanError, messageOf } from '@banyan/runtime';
-import { buildOnce, cacheFolder, isSet } from '../cache.js';
+import { buildOnce, cacheFolder } from '../cache.js';
+import { setting } from '../environment.js';
 import { outputOf } from '../process/command.js';
 import { closedTo, type ServerUser } from './user.js';
 
@@ -19,8 +20,7 @@ export interface PostgresBinaries {
  * @param user who has to be able to run them
  */
 export async function findPostgres(user: ServerUser | undefined): Promise<PostgresBinaries> {
-  const given = process.env['BANYAN_POSTGRES_BIN_DIR'];
-  const folder = isSet(given) ? given : await carriedBinaries(user);
+  const folder = setting('BANYAN_POSTGRES_BIN_DIR') ?? (await carriedBinaries(user));
   const said = await outputOf(join(folder, 'postgres'), ['--version'], { timeoutMs: 10_000 }).catch(
     (error: unknown) => {
       throw unusable(folder, error);
