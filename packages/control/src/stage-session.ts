@@ -32,13 +32,13 @@ export class StageSession {
     this.#parts.feed.stop();
   }
 
+  /** Resolves when the session has ended. A check that still waits for an answer is left behind: it may wait for seconds. */
   async run(): Promise<void> {
-    const checks = this.#checkNowAndThen();
+    void this.#checkNowAndThen();
     try {
       await this.#read();
     } finally {
       this.end();
-      await checks;
     }
   }
 
@@ -69,6 +69,7 @@ export class StageSession {
   async #check(edge: EdgeStage): Promise<void> {
     const { store, obey } = this.#parts;
     const found = await store.read(edge.name);
+    if (this.#ended.signal.aborted) return;
     if (found !== undefined) obey(edge, found);
     if (found === undefined || edge.held?.reason === 'older') await this.#restore(edge, found?.revision);
     if (found?.revision !== this.#delivered.get(edge.name.key)) this.end();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { jetstream, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { BanyanError, messageOf, resolveOptions, wholeNumber, type OptionRules } from '@banyan/runtime';
@@ -12,9 +12,14 @@ export const STAGE_BUCKET = 'banyan_stages';
 export interface StageStoreOptions {
   /** Copies of the bucket in a NATS cluster, 1 to 5; default 1. Use 3 in a cluster. Applies when the bucket is created. */
   replicas?: number;
+  /** How long to wait for each answer of JetStream, in ms; default 5000. */
+  timeoutMs?: number;
 }
 
-const RULES: OptionRules<StageStoreOptions> = { replicas: wholeNumber(1, 5, 1) };
+const RULES: OptionRules<StageStoreOptions> = {
+  replicas: wholeNumber(1, 5, 1),
+  timeoutMs: wholeNumber(100, 600_000, 5_000),
+};
 
 /** What lies under an edge's key: a record, or something that this version cannot read. */
 export interface StoredStage {
@@ -53,9 +58,10 @@ export class StageStore {
    * @throws BANYAN_CONTROL_UNREACHABLE if JetStream does not answer
    */
   static async open(connection: NatsConnection, options: StageStoreOptions = {}): Promise<StageStore> {
-    const { replicas } = resolveOptions('stage store', RULES, options);
+    const { replicas, timeoutMs } = resolveOptions('stage store', RULES, options);
+    const buckets = new Kvm(jetstream(connection, { timeout: timeoutMs }));
     const settings = { history: 64, replicas, allow_direct: false, description: 'Stages of Banyan edges' };
-    return new StageStore(await reached(new Kvm(connection).create(STAGE_BUCKET, settings)));
+    return new StageStore(await reached(buckets.create(STAGE_BUCKET, settings)));
   }
 
   async read(edge: EdgeName): Promise<StoredStage | undefined> {

@@ -42,6 +42,8 @@ const RULES: OptionRules<StageWatchOptions> = {
   replicas: wholeNumber(1, 5, 1),
 };
 
+/** Short: a request that falls into a reconnect is lost, and only the next one is answered. */
+const API_TIMEOUT_MS = 1_500;
 const BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
 /**
@@ -93,7 +95,7 @@ export class StageWatch {
     const connection = await this.#connected(signal);
     if (connection === undefined) return { next: 'now' };
     const { logger, replicas, checkEveryMs } = this.#options;
-    const store = await StageStore.open(connection, { replicas });
+    const store = await StageStore.open(connection, { replicas, timeoutMs: API_TIMEOUT_MS });
     const feed = await store.watch();
     this.#failures = 0;
     const obey = (edge: EdgeStage, entry: StoredStage): void => this.#obey(edge, entry.record);

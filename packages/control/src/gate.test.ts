@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { noComparisons, noFallbacks } from './evidence-sum.js';
+import { stageGate, type GateQuestion, type GateVerdict } from './gate.js';
+import type { ComparisonCounts, EdgeReport } from './report.js';
+import { QUERY_LADDER } from './stage.js';
+
+const NO_TIMES = { count: 0, p50: 0, p99: 0, max: 0 };
+
+/** What a process reports that runs change 2 and has measured the given comparisons. */
+function reportOf(counts: Partial<ComparisonCounts>, given: Partial<EdgeReport> = {}): EdgeReport {
+  return {
+    edge: 'tasks -> projects.GetProject',
+    kind: 'query',
+    stages: QUERY_LADDER,
+    running: { stage: 'shadow', change: 2, changeId: 'two', since: '', origin: 'store', persisted: true },
+    freshness: { asOfMs: 1, stalenessMs: 300, budgetMs: 2_000, fresh: true },
+    evidence: [
+      {
+        change: 2,
+        changeId: 'two',
+        stage: 'shadow',
+        calls: { ok: 0, failed: 0, byReplica: 0 },
+        latencyMs: NO_TIMES,
+        lateMs: NO_TIMES,
+        comparisons: { ...noComparisons(), ...counts },
+        fallbacks: noFallbacks(),
+        counterexamples: [],
+      },
+    ],
+    ...given,
+  };
+}
+
+function ask(reports: EdgeReport[], given: Partial<GateQuestion> = {}): GateVerdict {
+  return stageGate({ from: 'shadow', to: 'prefer-replica', changeId: 'two', reports, ...given });
+}
+
+describe('the gate', () => {
+  it('passes on enough comparisons that agree in time, of all processes together', () => {
+    const verdict = ask([reportOf({ equal: 150 }), reportOf({ equal: 40, late: 10 })]);
+    expect(verdict.outcome).toBe('pass');
+    expect(verdict.reasons).toContain('200 comparisons agree');
+  });
+
+  it('says how many comparisons are missing', () => {
+    expect(ask([reportOf({ equal: 120, unjudged: 7 })])).toEqual({
+      outcome: 'not-enough',
+      reasons: ['120 of 200 comparisons made, 80 missing (7 could not be judged)'],
+    });
+  });
+
+  it.each(['wrong', 'missing', 'extra', 'oneSided'] as const)('fails on a single %s answer', (outcome) => {
+    expect(ask([reportOf({ equal: 5_000 }), reportOf({ equal: 5_000, [outcome]: 1 })]).outcome).toBe('fail');
+  });
+
+  it('does not count what was measured under an earlier change', () => {
+    const verdict = ask([reportOf({ equal: 5_000 })], { changeId: 'three' });
+    expect(verdict.outcome).toBe('not-enough');
+    expect(verdict.reasons).toContain('0 of 200 comparisons made, 200 missing');
+  });
+
+  it('waits until every process runs the last change', () => {
+    const behind = reportOf({ equal: 500 });
+    behind.running = { ...behind.running, changeId: 'one', change: 1 };
+    expect(ask([reportOf({ equal: 500 }), behind]).reasons).toEqual([
+      '1 of 2 processes do not run the last change yet',
+    ]);
+  });
+
+  it('waits for fresh replicas', () => {
+    const freshness = { asOfMs: 1, stalenessMs: 9_000, budgetMs: 2_000, fresh: false };
+    expect(ask([reportOf({ equal: 500 }, { freshness })])).toEqual({
+      outcome: 'not-enough',
+      reasons: ['a replica is 9000 ms old, over its budget of 2000 ms'],
+    });
+  });
+
+  it('lets an edge into shadow without evidence, for that is where evidence is gathered', () => {
+    expect(ask([reportOf({})], { from: 'call', to: 'shadow' }).outcome).toBe('pass');
+  });
+
+  it('knows nothing without processes', () => {
+    expect(ask([], { from: 'call', to: 'shadow' })).toEqual({
+      outcome: 'not-enough',
+      reasons: ['no process reports this edge'],
+    });
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { commonLadder, ladderOf, planAdvance, planBack, QUERY_LADDER as ladder } from './stage.js';
+
+describe('the ladder of a query edge', () => {
+  it('is ordered by meaning, however it was declared', () => {
+    expect(ladderOf(['replica', 'call', 'shadow'])).toEqual(['call', 'shadow', 'replica']);
+  });
+
+  it('refuses unknown stages, and to be empty', () => {
+    expect(() => ladderOf(['call', 'mirror'])).toThrow(
+      'BANYAN_STAGE_INVALID: "mirror" is given; known are call,',
+    );
+    expect(() => ladderOf([])).toThrow('BANYAN_STAGE_INVALID: no stage is given');
+  });
+
+  it('shared by processes holds what all of them support', () => {
+    expect(commonLadder([ladder, ['call', 'shadow']])).toEqual(['call', 'shadow']);
+    expect(commonLadder([['call'], ['replica']])).toBeUndefined();
+    expect(commonLadder([])).toBeUndefined();
+  });
+
+  it('is climbed one stage at a time', () => {
+    expect(planAdvance({ ladder, from: 'call' })).toBe('shadow');
+    expect(planAdvance({ ladder, from: 'shadow', to: 'prefer-replica' })).toBe('prefer-replica');
+    expect(() => planAdvance({ ladder, from: 'call', to: 'replica' })).toThrow(
+      'advances to shadow, not to replica',
+    );
+    expect(() => planAdvance({ ladder, from: 'replica' })).toThrow('replica is the highest stage');
+  });
+
+  it('is left downwards by one stage or by several, to the floor', () => {
+    expect(planBack({ ladder, from: 'replica' })).toBe('prefer-replica');
+    expect(planBack({ ladder, from: 'replica', to: 'call' })).toBe('call');
+    expect(() => planBack({ ladder, from: 'call' })).toThrow('call is the floor');
+    expect(() => planBack({ ladder, from: 'shadow', to: 'replica' })).toThrow(
+      'can go back to call, not to replica',
+    );
+  });
+
+  it('finds the way from a stage that it does not hold itself', () => {
+    const shorter = ladderOf(['call', 'replica']);
+    expect(planAdvance({ ladder: shorter, from: 'shadow' })).toBe('replica');
+    expect(planBack({ ladder: shorter, from: 'shadow' })).toBe('call');
+  });
+});
