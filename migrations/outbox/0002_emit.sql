@@ -46,7 +46,7 @@ begin
       raise exception 'banyan.emit: header name % is unusable', to_json(header.key)
         using errcode = 'ZB004', hint = 'Use 1 to 128 of the characters A-Z a-z 0-9 _ and -.';
     end if;
-    if header.key ~* '^(ce-|nats-|banyan-|content-type$)' then
+    if header.key ~* '^(ce-|nats-|banyan-(?!(stage|token)$)|content-type$)' then
       raise exception 'banyan.emit: header name % is reserved', to_json(header.key)
         using errcode = 'ZB004', hint = 'The relay writes the ce-, Nats-, Banyan- and content-type headers itself.';
     end if;

@@ -166,6 +166,7 @@ describe('the stream as the cursor', () => {
     await emit('b');
     const second = startRelay();
     await acked(second, 2);
+    await second.stop();
     expect(second.status.published).toBe(1);
     expect(isBalanced(await auditStream(database.pool, nats.connection, source))).toBe(true);
   });
