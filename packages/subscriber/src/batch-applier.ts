@@ -15,6 +15,8 @@ export interface ApplyCounts {
 export interface Applied extends ApplyCounts {
   /** The position of each partition, as committed. */
   positions: StoredPosition[];
+  /** Why the rest of the batch must not be applied: BANYAN_GAP or BANYAN_OTHER_HISTORY. What came before it is committed. */
+  refusal: BanyanError | undefined;
 }
 
 /** Applies batches of one source's events, each in one transaction together with the positions. */
@@ -30,8 +32,8 @@ export class BatchApplier {
   }
 
   /**
-   * Applies the events in order. Either all is committed, or nothing.
-   * @throws BanyanError BANYAN_GAP, BANYAN_OTHER_HISTORY, or BANYAN_HANDLER_FAILED with the handler's error as cause
+   * Applies the events in order, up to the first that does not follow. All of that is committed, or nothing.
+   * @throws BanyanError BANYAN_HANDLER_FAILED with the handler's error as cause
    */
   async apply(events: readonly IncomingEvent[], streamCreated: string): Promise<Applied> {
     await this.#client.query('begin');
@@ -48,34 +50,39 @@ export class BatchApplier {
   async #applyInTransaction(events: readonly IncomingEvent[], streamCreated: string): Promise<Applied> {
     const positions = await this.#store.lock(this.#client);
     const moved = new Map<number, StoredPosition>();
-    const counts: ApplyCounts = { applied: 0, duplicates: 0, ignored: 0 };
+    const result: Applied = { applied: 0, duplicates: 0, ignored: 0, positions, refusal: undefined };
+    let hint: StreamHint | undefined;
     for (const event of events) {
-      const outcome = await this.#applyOne(event, positions);
-      counts[outcome] += 1;
-      if (outcome === 'duplicates') continue;
-      const position = { epoch: event.epoch, n: event.n };
-      positions[event.partition] = position;
-      moved.set(event.partition, position);
+      const stored = positions[event.partition] ?? { epoch: 0, n: 0 };
+      const verdict = judge(stored, event);
+      if (verdict === 'gap' || verdict === 'other-history') {
+        result.refusal = refusal(verdict, event, stored);
+        break;
+      }
+      hint = { created: streamCreated, sequence: event.sequence };
+      if (verdict === 'duplicate') {
+        result.duplicates += 1;
+        continue;
+      }
+      result[(await this.#handle(event)) ? 'applied' : 'ignored'] += 1;
+      positions[event.partition] = { epoch: event.epoch, n: event.n };
+      moved.set(event.partition, { epoch: event.epoch, n: event.n });
     }
-    const hint: StreamHint = { created: streamCreated, sequence: events.at(-1)?.sequence ?? 0 };
-    await this.#store.write(this.#client, moved, hint);
-    return { ...counts, positions };
+    if (hint !== undefined) await this.#store.write(this.#client, moved, hint);
+    return result;
   }
 
-  async #applyOne(event: IncomingEvent, positions: readonly StoredPosition[]): Promise<keyof ApplyCounts> {
-    const stored = positions[event.partition] ?? { epoch: 0, n: 0 };
-    const verdict = judge(stored, event);
-    if (verdict === 'duplicate') return 'duplicates';
-    if (verdict !== 'next') throw refusal(verdict, event, stored);
+  /** True if there is a handler for the event. */
+  async #handle(event: IncomingEvent): Promise<boolean> {
     const entry = this.#handlers.get(event.type);
-    if (entry === undefined) return 'ignored';
+    if (entry === undefined) return false;
     try {
       await entry.handle(this.#client, event);
+      return true;
     } catch (error) {
       const what = `${event.source} ${event.epoch}.${event.n} ${event.type} of ${event.aggregate} ${event.aggregateId}`;
       throw new BanyanError('BANYAN_HANDLER_FAILED', `${what}: ${messageOf(error)}`, { cause: error });
     }
-    return 'applied';
   }
 
   async #rollback(error: unknown): Promise<void> {

@@ -79,7 +79,7 @@ export function replica(options: ReplicaOptions): Replica {
 
 const READ_COLUMNS = `
 select a.attname as name,
-  exists (select from pg_index i where i.indrelid = a.attrelid and i.indisprimary and i.indkey::int2[] = array[a.attnum]) as unique
+  exists (select from pg_index i where i.indrelid = a.attrelid and i.indisprimary and i.indnkeyatts = 1 and i.indkey[0] = a.attnum) as unique
 from pg_attribute a where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`;
 
 function upsertOf({ table, key, columns }: ReplicaOptions): string {

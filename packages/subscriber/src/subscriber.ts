@@ -61,8 +61,8 @@ export class Subscriber {
   #state: State = { is: 'down', because: 'not started' };
   #positions: readonly StoredPosition[] = [];
   #failures = 0;
-  /** After a failure one event at a time, so that all before the one that fails are committed. */
-  #carefully = false;
+  /** After a failure so many events go one by one, so that all before the one that fails are committed. */
+  #carefulEvents = 0;
   /** A gap may only mean that the hint was wrong: look once from the stream's beginning. */
   #fromBeginning = false;
   #lastEventMs = performance.now();
@@ -152,24 +152,28 @@ export class Subscriber {
 
   async #applyBatch(state: State & { is: 'applying' }, signal: AbortSignal): Promise<Round> {
     state.session.check();
-    const events = state.reader.take(this.#carefully ? 1 : this.#options.batchEvents);
+    const events = state.reader.take(this.#carefulEvents > 0 ? 1 : this.#options.batchEvents);
     if (events.length === 0) return this.#idle(state, signal);
     this.#lastEventMs = performance.now();
-    const { positions, applied, duplicates, ignored } = await state.applier.apply(
-      events,
-      state.reader.streamCreated,
-    );
+    const result = await state.applier.apply(events, state.reader.streamCreated);
+    this.#count(result);
+    this.#notePositions(result.positions);
+    if (result.refusal !== undefined) throw result.refusal;
+    return { next: 'now' };
+  }
+
+  #count({ applied, duplicates, ignored }: ApplyCounts): void {
     this.#counts.applied += applied;
     this.#counts.duplicates += duplicates;
     this.#counts.ignored += ignored;
-    if (applied + ignored > 0) this.#recovered();
-    this.#notePositions(positions);
-    return { next: 'now' };
+    this.#carefulEvents = Math.max(0, this.#carefulEvents - applied - ignored);
+    if (applied + ignored === 0) return;
+    this.#failures = 0;
+    this.#fromBeginning = false;
   }
 
   /** Nothing arrived: wait for it. Reopen the stream if it ended, or if heartbeats tell of events that do not come. */
   async #idle(state: State & { is: 'applying' }, signal: AbortSignal): Promise<Round> {
-    this.#carefully = false;
     const silentMs = performance.now() - this.#lastEventMs;
     const stalled = this.#freshness.behind && silentMs > this.#options.stalledAfterMs;
     if (!stalled && !state.reader.ended) {
@@ -183,11 +187,6 @@ export class Subscriber {
     return { next: 'after', delayMs: stalled ? 0 : this.#options.pollIntervalMs };
   }
 
-  #recovered(): void {
-    this.#failures = 0;
-    this.#fromBeginning = false;
-  }
-
   #notePositions(positions: readonly StoredPosition[]): void {
     this.#positions = positions;
     this.#freshness.notePositions(positions);
@@ -197,7 +196,7 @@ export class Subscriber {
     const { logger, name, retryFirstDelayMs: firstMs, retryMaxDelayMs: maxMs } = this.#options;
     await this.#release();
     const because = messageOf(error);
-    this.#carefully = true;
+    this.#carefulEvents = this.#options.batchEvents;
     if (isBanyanError(error, 'BANYAN_GAP') && !this.#fromBeginning) {
       this.#fromBeginning = true;
     } else if (isBanyanError(error) && NEEDS_A_PERSON.includes(error.code)) {
