@@ -74,7 +74,7 @@ export class ProjectEdge {
     return this.#edge.interceptor;
   }
 
-  /** Begins to follow stages and events, in the background. */
+  /** Begins to follow stages and events, in the background. @throws BanyanError BANYAN_REPLICA_INVALID */
   async start(): Promise<void> {
     await projectReplica.check(this.#options.pool);
     this.#stages.start();

@@ -3,6 +3,7 @@ import { TasksServiceService } from '@banyan/contracts/tasks';
 import { migrate } from '@banyan/migrations';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost } from '@banyan/service-host';
+import { ProjectEdge } from './project-edge.js';
 import { projectsClient } from './projects-client.js';
 import { TaskChanges } from './task-changes.js';
 import { TasksHandlers } from './tasks-handlers.js';
@@ -16,16 +17,20 @@ export interface TasksOptions {
   teamsAddress: string;
   /** host:port of projects. */
   projectsAddress: string;
+  /** What the edges need to move. Default: nothing, and every edge stays a call. */
+  events?: { natsUrl: string; stateDir: string };
   logger: Logger;
 }
 
 /** Brings the database up to date and serves tasks from it. */
 export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
-  const { databaseUrl, address, teamsAddress, projectsAddress, logger } = options;
+  const { databaseUrl, address, teamsAddress, projectsAddress, events, logger } = options;
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'tasks'] });
   const pool = openPool(databaseUrl, logger);
   const teams = teamsClient(teamsAddress);
-  const projects = projectsClient(projectsAddress);
+  const projectEdge = events && new ProjectEdge({ ...events, databaseUrl, pool, logger });
+  await projectEdge?.start();
+  const projects = projectsClient(projectsAddress, projectEdge && [projectEdge.interceptor]);
   const changes = new TaskChanges({ pool, projects, logger });
   return serve({
     name: 'tasks',
@@ -34,10 +39,11 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
     checks: { database: () => pool.query('select 1') },
     descriptors: descriptorSet,
     onStop: [
-      () => {
+      async () => {
         teams.close();
         projects.close();
-        return pool.end();
+        await projectEdge?.stop();
+        await pool.end();
       },
     ],
     logger,
