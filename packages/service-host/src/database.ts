@@ -5,9 +5,17 @@ import type { CallContext } from './call-context.js';
 /** What a transaction must know of the call that it belongs to. */
 export type TransactionTime = Pick<CallContext, 'deadlineMs' | 'signal'>;
 
-/** Opens a pool whose broken idle connections are logged and replaced, instead of ending the process. */
+/**
+ * Opens a pool whose broken idle connections are logged and replaced, instead of ending the process. A statement outside
+ * of `inTransaction` may take 30 s.
+ */
 export function openPool(databaseUrl: string, logger: Logger): Pool {
-  const pool = new Pool({ connectionString: databaseUrl, max: 10, connectionTimeoutMillis: 3_000 });
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    max: 10,
+    connectionTimeoutMillis: 3_000,
+    statement_timeout: 30_000,
+  });
   pool.on('error', (error) => logger.warn('database connection lost', { cause: messageOf(error) }));
   return pool;
 }
@@ -23,19 +31,32 @@ export async function inTransaction<T>(
 ): Promise<T> {
   time.signal.throwIfAborted();
   const tx = await pool.connect();
+  // The pool listens to idle connections only: unheard, the error of one in use would end the process.
+  const lost: unknown[] = [];
+  const onError = (error: unknown): void => void lost.push(error);
+  tx.on('error', onError);
   let broken = false;
   try {
-    await tx.query(`begin; set local statement_timeout = ${remainingMs(time)}`);
-    const result = await work(tx);
-    time.signal.throwIfAborted();
-    await tx.query('commit');
-    return result;
+    return await committed(tx, time, work);
   } catch (error) {
     broken = !(await rolledBack(tx));
-    throw error;
+    throw lost[0] ?? error;
   } finally {
+    tx.off('error', onError);
     tx.release(broken);
   }
+}
+
+async function committed<T>(
+  tx: PoolClient,
+  time: TransactionTime,
+  work: (tx: PoolClient) => Promise<T>,
+): Promise<T> {
+  await tx.query(`begin; set local statement_timeout = ${remainingMs(time)}`);
+  const result = await work(tx);
+  time.signal.throwIfAborted();
+  await tx.query('commit');
+  return result;
 }
 
 /** 0 would mean no timeout at all. */

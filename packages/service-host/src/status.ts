@@ -101,8 +101,9 @@ const UNAVAILABLE_SYSTEM = new Set([
   'ENOTFOUND',
   'ENOENT',
 ]);
-// pg reports these two without a code.
-const UNAVAILABLE_MESSAGE = /timeout exceeded when trying to connect|Connection terminated/;
+// pg reports these without a code.
+const UNAVAILABLE_MESSAGE =
+  /timeout exceeded when trying to connect|Connection terminated|connection error and is not queryable/;
 
 function passingTrouble(error: unknown, service: string): FailedStatus | undefined {
   if (isServiceError(error)) return downstreamTrouble(error, service);
