@@ -4,7 +4,13 @@ export { startNats, type NatsServer, type StartNatsOptions } from './nats/server
 export type { NatsOrigin } from './nats/finder.js';
 export { RestartableProcess } from './process/restartable.js';
 export type { Exit } from './process/child.js';
+export { Supervisor, type SupervisorEvents, type SupervisorOptions } from './process/supervisor.js';
+export { CommandProcess, type CommandSpec, type Ready, type ReadyLine } from './process/command-process.js';
 export { freePort } from './process/port.js';
 export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './testing/database.js';
 export { testNats, type TestNats } from './testing/nats.js';
 export { uniqueName } from './testing/names.js';
+export { startProxy, TcpProxy, type StartProxyOptions } from './testing/proxy.js';
+export { testEngines } from './testing/engine-service.js';
+export type { TestEngines } from './testing/engines.js';
+export { temporaryFolder, type TemporaryFolder } from './temporary-folder.js';

@@ -57,11 +57,12 @@ export async function programOnPath(): Promise<string> {
   throw new Error('no nats-server there');
 }
 
-/** The newest one of those fetched before whose origin is one of `origins` (`release`, `debian-trixie` …). */
+/** The newest one of those fetched before whose origin is one of `origins` (`release`, `release-2.12.7`, `debian-trixie` …). */
 export async function cachedProgram(cache: string, origins: readonly string[]): Promise<string> {
   const folder = join(cache, CACHED);
   const names = (await readdir(folder).catch(() => []))
-    .filter((name) => /-\d+(\.\d+)+$/.test(name) && origins.some((origin) => name.startsWith(`${origin}-`)))
+    .filter((name) => origins.some((origin) => name === origin || name.startsWith(`${origin}-`)))
+    .filter((name) => /^\d+(\.\d+)+$/.test(versionIn(name)))
     .sort((a, b) => compareVersions(versionIn(b), versionIn(a)));
   const newest = names[0];
   if (newest === undefined) throw new Error(`none of ${origins.join(', ')} in ${folder}`);
