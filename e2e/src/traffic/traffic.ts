@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import { isServiceError, unary } from '@banyan/service-host';
 import { wait } from '@banyan/runtime';
@@ -59,6 +60,8 @@ export class Traffic {
     this.#options = options;
     this.#random = new Random(options.seed);
     this.world = new World(options.clients, this.#random);
+    // One for each user who pauses.
+    setMaxListeners(options.users + 1, this.#abort.signal);
   }
 
   start(): void {

@@ -1,0 +1,108 @@
+import { parseArgs } from 'node:util';
+import { isBanyanError, messageOf } from '@banyan/runtime';
+import { connect } from '@nats-io/transport-node';
+import { DevFile } from '../dev-file.js';
+import { MigratedSystem } from '../system.js';
+import { Clients } from '../traffic/clients.js';
+import { Traffic } from '../traffic/traffic.js';
+import { untilSignal } from '../until-signal.js';
+import { figuresOf, readEvidence, type StageFigures } from './evidence.js';
+import { isLedgerBalanced, readLedger, type Ledger } from './ledger.js';
+import { Operator } from './operator.js';
+import { settle } from './settle.js';
+import { EDGE, Story } from './story.js';
+import { Teller } from './teller.js';
+import { tellOutcome } from './outcome.js';
+
+const HELP = `npm run demo: moves ${EDGE} from a gRPC call to a local replica fed by events, under load,
+with the relay killed on the way, and checks that the books balance. About a minute. Exits with 1 if any promise fails.
+
+  --json         print one JSON object as the last line (all else goes to stderr)
+  --keep         leave everything running at the end, until Ctrl-C; npx banyan finds it
+  --seed <n>     of the traffic (default 1)
+`;
+
+/** What the demo found; printed with --json. */
+export interface Outcome {
+  ok: boolean;
+  edge: string;
+  ledger: Ledger;
+  stages: StageFigures[];
+  traffic: { ok: number; refused: number; failed: number; failures: string[] };
+  relayKills: number;
+  seconds: number;
+}
+
+interface Options {
+  json: boolean;
+  keep: boolean;
+  seed: number;
+}
+
+async function run(options: Options): Promise<boolean> {
+  const startMs = performance.now();
+  const teller = new Teller((text) => (options.json ? process.stderr : process.stdout).write(text));
+  if (options.keep) await DevFile.refuseSecond();
+  const signal = untilSignal();
+  const system = await MigratedSystem.start({ log: (line) => teller.say(line) });
+  try {
+    const story = play(system, teller, options.seed);
+    const ended = await Promise.race([story, signal]);
+    if (typeof ended === 'string') throw new Error(`ended by ${ended}`);
+    const outcome = { ...ended, seconds: Math.round((performance.now() - startMs) / 1000) };
+    tellOutcome(outcome, teller);
+    if (options.json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
+    if (options.keep) await keep(system, teller, signal);
+    return outcome.ok;
+  } finally {
+    await system.stop();
+  }
+}
+
+async function play(system: MigratedSystem, teller: Teller, seed: number): Promise<Omit<Outcome, 'seconds'>> {
+  const nats = await connect({ servers: system.natsUrl });
+  const clients = new Clients(system.addresses, 'demo');
+  const traffic = new Traffic({ clients, users: 12, pauseMs: 40, seed });
+  try {
+    teller.say('making teams, members and projects');
+    await traffic.world.seed(4, 60);
+    traffic.start();
+    const story = new Story({ system, nats, traffic, operator: new Operator(system.natsUrl), teller });
+    await story.tell();
+    await traffic.stop();
+    await settle(system, nats, 20_000);
+    const stages = (await readEvidence(nats, EDGE)).map(figuresOf);
+    const ledger = await readLedger(system, nats);
+    const ok =
+      isLedgerBalanced(ledger) && traffic.counts.failed === 0 && stages.every(({ wrong }) => wrong === 0);
+    const counts = { ...traffic.counts, failures: traffic.failures };
+    return { ok, edge: EDGE, ledger, stages, traffic: counts, relayKills: story.relayKills };
+  } finally {
+    await traffic.stop();
+    clients.close();
+    await nats.close();
+  }
+}
+
+async function keep(system: MigratedSystem, teller: Teller, signal: Promise<NodeJS.Signals>): Promise<void> {
+  const file = await DevFile.write(system);
+  teller.say('everything keeps running: try `npx banyan status`. Ctrl-C stops it.');
+  await signal;
+  await file.remove();
+}
+
+try {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+      seed: { type: 'string', default: '1' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) process.stdout.write(HELP);
+  else process.exit((await run({ ...values, seed: Number(values.seed) })) ? 0 : 1);
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n${isBanyanError(error) ? `${error.remedy}\n` : ''}`);
+  process.exit(1);
+}

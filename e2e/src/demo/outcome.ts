@@ -1,0 +1,51 @@
+import type { Outcome } from './main.js';
+import type { Teller } from './teller.js';
+
+/** Tells what was found, as a ledger. */
+export function tellOutcome(outcome: Outcome, teller: Teller): void {
+  const { ledger, stages, traffic, ok } = outcome;
+  teller.chapter('ledger', 'each stream against the outbox that it came from');
+  const columns = [
+    'committed',
+    'messages',
+    'duplicates',
+    'gaps',
+    'brokenLinks',
+    'inversions',
+    'missing',
+    'unknown',
+  ] as const;
+  teller.table([
+    ['source', ...columns],
+    ...Object.entries(ledger.streams).map(([source, report]) => [
+      source,
+      ...columns.map((column) => report[column]),
+    ]),
+  ]);
+  const { sourceRows, replicaRows, missing, extra, different } = ledger.replica;
+  teller.say(
+    `replica: ${replicaRows} rows for ${sourceRows} projects; ${missing} missing, ${extra} extra, ${different} different`,
+  );
+  teller.chapter('stages', outcome.edge);
+  const fields = [
+    'calls',
+    'byReplica',
+    'failed',
+    'p50Ms',
+    'p99Ms',
+    'equal',
+    'late',
+    'wrong',
+    'unjudged',
+  ] as const;
+  teller.table([
+    ['stage', ...fields],
+    ...stages.map((figures) => [figures.stage, ...fields.map((field) => figures[field])]),
+  ]);
+  teller.say(
+    `traffic: ${traffic.ok} ok, ${traffic.refused} refused by a rule of the business, ${traffic.failed} failed`,
+  );
+  for (const failure of traffic.failures) teller.say(`  ${failure}`);
+  teller.say('');
+  teller.say(ok ? `✔ the books balance (${outcome.seconds} s)` : '✘ a promise was broken');
+}

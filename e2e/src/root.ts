@@ -1,0 +1,14 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the whole workspace. */
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Programs of the workspace, as built. */
+export const PROGRAMS = {
+  relay: join(ROOT, 'outbox-relay/bin/banyan-relay.js'),
+  banyan: join(ROOT, 'packages/playbook/bin/banyan.js'),
+  teams: join(ROOT, 'services/teams/dist/main.js'),
+  projects: join(ROOT, 'services/projects/dist/main.js'),
+  tasks: join(ROOT, 'services/tasks/dist/main.js'),
+};

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { freePort, startStack, Supervisor, type Stack } from '@banyan/devstack';
+import { migrate } from '@banyan/migrations';
+import { PROGRAMS } from './root.js';
+import type { ServiceAddresses } from './traffic/clients.js';
+
+export const SERVICES = ['teams', 'projects', 'tasks'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+export interface SystemOptions {
+  /** Folder for all files; kept. Default '': a temporary one that goes when the system stops. */
+  dir?: string;
+  /** Told in a line what was started. */
+  log: (line: string) => void;
+}
+
+/** What `.banyan/dev.json` says of a running system. */
+export interface SystemDescription {
+  postgres: Record<ServiceName, string>;
+  nats: string;
+  grpc: ServiceAddresses;
+  natsStore: string | undefined;
+  processes: Record<string, number>;
+}
+
+/**
+ * The system that is being migrated, each part a process of its own: PostgreSQL, NATS, the three services and one relay for
+ * them all. A part that dies is started again on the same port.
+ */
+export class MigratedSystem {
+  readonly stack: Stack;
+  readonly supervisor: Supervisor;
+  readonly addresses: ServiceAddresses;
+
+  private constructor(stack: Stack, supervisor: Supervisor, addresses: ServiceAddresses) {
+    this.stack = stack;
+    this.supervisor = supervisor;
+    this.addresses = addresses;
+  }
+
+  /** Starts everything. What had been started is stopped again if a part does not come up. */
+  static async start(options: SystemOptions): Promise<MigratedSystem> {
+    const { dir = '', log } = options;
+    const stack = await startStack({ dir, databases: SERVICES, log });
+    const supervisor = new Supervisor({ dir: join(stack.dir, 'logs') });
+    const [teams, projects, tasks] = [await address(), await address(), await address()];
+    const system = new MigratedSystem(stack, supervisor, { teams, projects, tasks });
+    try {
+      await system.#startParts(log);
+      return system;
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
+  }
+
+  databaseUrl(service: ServiceName): string {
+    return this.stack.postgres.url(service);
+  }
+
+  get natsUrl(): string {
+    return this.stack.urls.nats;
+  }
+
+  get description(): SystemDescription {
+    const [teams, projects, tasks] = SERVICES.map((service) => this.databaseUrl(service));
+    return {
+      postgres: { teams: teams ?? '', projects: projects ?? '', tasks: tasks ?? '' },
+      nats: this.natsUrl,
+      grpc: this.addresses,
+      natsStore: this.stack.nats.storeDir,
+      processes: this.supervisor.pids(),
+    };
+  }
+
+  /** Stops everything in order: callers before providers, servers last. Stopping twice is legal. */
+  async stop(): Promise<void> {
+    await this.supervisor.stopAll();
+    await this.stack.stop();
+  }
+
+  async #startParts(log: (line: string) => void): Promise<void> {
+    const { postgres, nats } = this.stack;
+    this.supervisor.adopt('postgres', postgres);
+    if (nats.process !== undefined) this.supervisor.adopt('nats', nats.process);
+    await Promise.all(SERVICES.map((service) => this.#migrate(service)));
+    await Promise.all([this.#startRelay(), ...SERVICES.map((service) => this.#startService(service))]);
+    for (const service of SERVICES) log(`${service} at ${this.addresses[service]}`);
+  }
+
+  /** Before anything starts, so that the relay finds every outbox there. */
+  #migrate(service: ServiceName): Promise<void> {
+    return migrate({ databaseUrl: this.databaseUrl(service), roles: ['outbox', 'subscriber', service] });
+  }
+
+  async #startRelay(): Promise<void> {
+    await this.supervisor.supervise({
+      name: 'relay',
+      command: process.execPath,
+      args: [PROGRAMS.relay],
+      env: {
+        NATS_URL: this.natsUrl,
+        BANYAN_SOURCES: SERVICES.map((service) => `${service}=${this.databaseUrl(service)}`).join(' '),
+      },
+      ready: { by: 'line' },
+    });
+  }
+
+  async #startService(service: ServiceName): Promise<void> {
+    const { teams, projects, tasks } = this.addresses;
+    await this.supervisor.supervise({
+      name: service,
+      command: process.execPath,
+      args: [PROGRAMS[service]],
+      env: {
+        DATABASE_URL: this.databaseUrl(service),
+        GRPC_ADDRESS: this.addresses[service],
+        TEAMS_ADDRESS: teams,
+        PROJECTS_ADDRESS: projects,
+        TASKS_ADDRESS: tasks,
+        NATS_URL: this.natsUrl,
+        BANYAN_STATE_DIR: join(this.stack.dir, 'state', service),
+      },
+      ready: { by: 'line' },
+    });
+  }
+}
+
+async function address(): Promise<string> {
+  return `127.0.0.1:${await freePort()}`;
+}
