@@ -28,7 +28,8 @@ function compareWith({ ref, commit }) {
   try {
     const archive = join(scratch, 'base.tar');
     git('archive', '--format=tar', `--output=${archive}`, commit, 'proto', 'buf.yaml');
-    console.log(`buf breaking: comparing with ${ref} (${commit.slice(0, 10)})`);
+    const reach = ref === 'HEAD' ? ': only uncommitted changes are judged' : '';
+    console.log(`buf breaking: comparing with ${ref} (${commit.slice(0, 10)})${reach}`);
     const buf = join(ROOT, 'node_modules/.bin/buf');
     return spawnSync(buf, ['breaking', '--against', archive], { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
   } finally {

@@ -4,13 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { status as Code, type ServiceError } from '@grpc/grpc-js';
 import { ProjectsServiceClient, type Project } from '@banyan/contracts/projects';
 import { TasksServiceClient, TaskState, type Task } from '@banyan/contracts/tasks';
 import { TeamsServiceClient, type Team } from '@banyan/contracts/teams';
 import { freePort, testDatabase, testNats, type TestDatabase, type TestNats } from '@banyan/devstack';
 import { clientFor, detailsOf, unary } from '@banyan/service-host';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 // The ball of mud as it is run: three processes, each with its own database, that call each other.
 
@@ -124,6 +125,17 @@ describe('the seven edges as calls', () => {
   });
 });
 
+describe('a service that lacks a setting', () => {
+  it('ends at once and says which', async () => {
+    const env = { ...process.env, DATABASE_URL: '' };
+    const child = spawn(process.execPath, [mainOf('teams')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const printed: string[] = [];
+    for await (const line of createInterface({ input: child.stderr })) printed.push(line);
+    await vi.waitFor(() => expect(child.exitCode).toBe(1));
+    expect(printed.join()).toContain('environment variable DATABASE_URL must be set');
+  });
+});
+
 /** A team with members, and a project of it. */
 async function plantation(...members: string[]): Promise<{ team: Team; project: Project }> {
   const team = await createTeam('Roots');
@@ -186,7 +198,6 @@ async function freeAddresses(): Promise<Record<Name, string>> {
 async function startProcess(name: Name, addresses: Record<Name, string>): Promise<void> {
   const database = await testDatabase();
   databases.push(database);
-  const main = new URL(`../../${name}/dist/main.js`, import.meta.url).pathname;
   const env = {
     ...process.env,
     DATABASE_URL: database.url,
@@ -198,9 +209,13 @@ async function startProcess(name: Name, addresses: Record<Name, string>): Promis
     BANYAN_STATE_DIR: stateDir,
     LOG_LEVEL: 'warn',
   };
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [mainOf(name)], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   processes.set(name, child);
   expect(await readyLine(child)).toEqual({ ready: true, service: name, grpc: addresses[name] });
+}
+
+function mainOf(name: Name): string {
+  return fileURLToPath(new URL(`../../${name}/dist/main.js`, import.meta.url));
 }
 
 async function readyLine(child: ChildProcess): Promise<unknown> {
