@@ -24,7 +24,7 @@ describe('the stage watch of a process', () => {
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'banyan-watch-'));
-    server = await startNats({ dir: join(folder, 'nats') });
+    server = await startNats({ dir: join(folder, 'nats'), own: true });
     connection = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
   });
   afterEach(async () => {
@@ -46,7 +46,7 @@ describe('the stage watch of a process', () => {
   }
 
   async function change(stage: QueryStage, given: Partial<StageWrite> = {}): Promise<StageRecord> {
-    const store = await StageStore.open(connection);
+    const store = await StageStore.open(connection, { timeoutMs: 500 });
     const expected = (await store.read(parseEdge(EDGE)))?.record?.changeId;
     return store.write(parseEdge(EDGE), {
       stage,
@@ -59,7 +59,7 @@ describe('the stage watch of a process', () => {
   }
 
   const stored = async (): Promise<StageRecord | undefined> =>
-    (await (await StageStore.open(connection)).read(parseEdge(EDGE)))?.record;
+    (await (await StageStore.open(connection, { timeoutMs: 500 })).read(parseEdge(EDGE)))?.record;
 
   const runs = (stage: EdgeStage, expected: Partial<EdgeStage['running']>): Promise<void> =>
     vi.waitFor(() => expect(stage.running).toMatchObject(expected), { timeout: 15_000, interval: 10 });
@@ -92,9 +92,9 @@ describe('the stage watch of a process', () => {
     const stage = startWatch('one');
     await change('shadow');
     await runs(stage, { change: 1 });
-    await server.kill();
+    server.kill();
     expect(stage.running).toMatchObject({ stage: 'shadow', change: 1 });
-    server = await startNats({ dir: join(folder, 'nats'), port: server.port });
+    await server.restart();
     await vi.waitFor(async () => expect((await change('prefer-replica')).change).toBe(2), {
       timeout: 20_000,
     });
@@ -106,8 +106,9 @@ describe('the stage watch of a process', () => {
     await change('shadow');
     const lost = await change('prefer-replica');
     await runs(stage, { change: 2 });
-    await server.kill();
-    server = await startNats({ dir: join(folder, 'other'), port: server.port });
+    server.kill();
+    await server.stop();
+    server = await startNats({ dir: join(folder, 'other'), port: server.port, own: true });
     await vi.waitFor(async () => expect(await stored()).toEqual(lost), { timeout: 20_000 });
     expect(stage.running).toMatchObject({ stage: 'prefer-replica', change: 2 });
     await change('replica');
