@@ -16,9 +16,7 @@ export async function settle(system: MigratedSystem, nats: NatsConnection, timeo
   const deadlineMs = performance.now() + timeoutMs;
   const manager = await jetstreamManager(nats);
   for (const service of SERVICES) {
-    const committed = Number(
-      await oneNumber(system.databaseUrl(service), 'select count(*) as n from banyan.outbox'),
-    );
+    const committed = await oneNumber(system.databaseUrl(service), 'select count(*) as n from banyan.outbox');
     const published = async (): Promise<boolean> =>
       (await manager.streams.info(streamOf(service))).state.messages >= committed;
     await until(published, deadlineMs);
