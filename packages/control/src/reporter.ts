@@ -54,9 +54,19 @@ export class Reporter {
     this.#options = resolveOptions('reporter', RULES, { instance, ...options });
   }
 
-  /** Begins to answer; resolves once the broker knows of it, which may be long after without a broker. */
+  /**
+   * Begins to answer. Resolves once the broker knows of it; without a broker that may be long after, so do not wait for it
+   * on the way to serving. It never rejects: a connection that fails for good is logged.
+   */
   async start(): Promise<void> {
-    const connection: NatsConnection = await this.#options.connection;
+    try {
+      await this.#listen(await this.#options.connection);
+    } catch (error) {
+      this.#options.logger.error('cannot answer for reports', { error: messageOf(error) });
+    }
+  }
+
+  async #listen(connection: NatsConnection): Promise<void> {
     if (this.#stopped || this.#subscription !== undefined) return;
     this.#subscription = connection.subscribe(REPORT_SUBJECT, {
       callback: (error, message) => {

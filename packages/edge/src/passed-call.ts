@@ -1,4 +1,4 @@
-import type { Metadata, StatusObject } from '@grpc/grpc-js';
+import { InterceptingCall, type Metadata, type StatusObject } from '@grpc/grpc-js';
 import type { CallContext, CallListener, CallRoute, ProviderCall } from './provider-call.js';
 
 /** What is told about a call that goes to the provider. */
@@ -9,18 +9,23 @@ export interface CallObserver {
   ended: (end: StatusObject, message: unknown) => () => void;
 }
 
-/** A call that the provider answers, untouched, with somebody looking on. */
-export class PassedCall implements ProviderCall {
+/**
+ * A call that the provider answers, untouched, with somebody looking on. It overrides what it watches instead of giving
+ * InterceptingCall a requester, which costs several times as much a call.
+ */
+export class PassedCall extends InterceptingCall {
   readonly #call: ProviderCall;
   readonly #observer: CallObserver;
   #metadata: Metadata | undefined;
 
   constructor({ options, nextCall }: CallRoute, observer: CallObserver) {
-    this.#call = nextCall(options);
+    const call = nextCall(options);
+    super(call);
+    this.#call = call;
     this.#observer = observer;
   }
 
-  start(metadata: Metadata, listener?: Partial<CallListener>): void {
+  override start(metadata: Metadata, listener?: Partial<CallListener>): void {
     this.#metadata = metadata;
     let message: unknown;
     this.#call.start(metadata, {
@@ -37,32 +42,12 @@ export class PassedCall implements ProviderCall {
     });
   }
 
-  sendMessageWithContext(context: CallContext, message: unknown): void {
+  override sendMessageWithContext(context: CallContext, message: unknown): void {
     if (this.#metadata !== undefined) this.#observer.sent(this.#metadata, message);
     this.#call.sendMessageWithContext(context, message);
   }
 
-  sendMessage(message: unknown): void {
-    this.sendMessageWithContext({}, message);
-  }
-
-  halfClose(): void {
+  override halfClose(): void {
     this.#call.halfClose();
-  }
-
-  startRead(): void {
-    this.#call.startRead();
-  }
-
-  cancelWithStatus(...args: Parameters<ProviderCall['cancelWithStatus']>): void {
-    this.#call.cancelWithStatus(...args);
-  }
-
-  getPeer(): string {
-    return this.#call.getPeer();
-  }
-
-  getAuthContext(): ReturnType<ProviderCall['getAuthContext']> {
-    return this.#call.getAuthContext();
   }
 }

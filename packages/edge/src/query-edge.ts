@@ -8,7 +8,7 @@ import { ComparisonQueue } from './comparison-queue.js';
 import { Evidence, type ChangeTally } from './evidence.js';
 import { FieldIgnores } from './field-diff.js';
 import { PassedCall } from './passed-call.js';
-import type { CallRoute, ProviderCall } from './provider-call.js';
+import type { CallRoute } from './provider-call.js';
 import {
   resolveQueryEdgeOptions,
   type QueryEdgeOptions,
@@ -52,7 +52,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#reader = new ReplicaReader(options.replica, { ...options.budget, ...options });
     this.#queue = new ComparisonQueue({ ...options, atOnce: options.comparisonsAtOnce }, options.logger);
     this.#comparer = comparerOf(options, this.#reader, this.#queue);
-    this.interceptor = (callOptions, nextCall) => new InterceptingCall(this.#open(callOptions, nextCall));
+    this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
 
   report(detail: boolean): EdgeReport {
@@ -74,8 +74,9 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   }
 
   /** The stage is read here, once a call; a change meanwhile is the next call's. */
-  #open(options: InterceptorOptions, nextCall: NextCall): ProviderCall {
-    if (options.method_definition.path !== this.#options.method.path) return nextCall(options);
+  #open(options: InterceptorOptions, nextCall: NextCall): InterceptingCall {
+    if (options.method_definition.path !== this.#options.method.path)
+      return new InterceptingCall(nextCall(options));
     const { running } = this.stage;
     const tally = this.#evidence.of(running);
     const route = { options, nextCall };
@@ -91,7 +92,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     }
   }
 
-  #pass(route: CallRoute, tally: ChangeTally, share: number): ProviderCall {
+  #pass(route: CallRoute, tally: ChangeTally, share: number): InterceptingCall {
     const startedMs = systemClock.monotonicMs();
     return new PassedCall(
       route,
@@ -99,14 +100,13 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     );
   }
 
-  #askReplica(route: CallRoute, tally: ChangeTally, stage: 'prefer-replica' | 'replica'): ProviderCall {
+  #askReplica(route: CallRoute, tally: ChangeTally, stage: 'prefer-replica' | 'replica'): InterceptingCall {
     const { edge, notFound, readTimeoutMs, replicaTimeoutMs, sampleShare } = this.#options;
     const timeoutMs = stage === 'replica' ? replicaTimeoutMs : readTimeoutMs;
     const comparer = this.#comparerFor(stage === 'replica' ? 0 : sampleShare);
     const reader = this.#reader;
-    return new ReplicaCall(
-      new ReplicaFirst({ edge, stage, route, tally, reader, timeoutMs, notFound, comparer }),
-    );
+    const parts = new ReplicaFirst({ edge, stage, route, tally, reader, timeoutMs, notFound, comparer });
+    return new InterceptingCall(new ReplicaCall(parts));
   }
 
   #comparerFor(share: number): Comparer<Request, Response> | undefined {
