@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Client } from 'pg';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startStack, temporaryFolder } from './index.js';
 
 async function databaseAt(url: string | undefined): Promise<string | undefined> {
@@ -36,9 +36,11 @@ describe('startStack', () => {
 
   it('stops the one when the other does not start', async () => {
     const folder = await temporaryFolder();
+    vi.stubEnv('NATS_URL', '');
     const started = startStack({ dir: folder.path, databases: [], natsConfig: 'no_such_thing: 1' });
     await expect(started).rejects.toThrow(/nats-server.* ended before it was ready/);
     expect(existsSync(`${folder.path}/postgres/data/postmaster.pid`)).toBe(false);
+    vi.unstubAllEnvs();
     await folder.remove();
   });
 

@@ -2,15 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { setting } from '../environment.js';
 import { outputOf } from '../process/command.js';
 
+const PULL_TIMEOUT_MS = 120_000;
+
 /** How to run nats-server in a container as if it were a program of this machine. */
 export interface DockerImage {
   image: string;
 }
 
-/** The image to run, if Docker answers: `BANYAN_NATS_IMAGE`, by default `nats:2.12-alpine`. */
+/** The image to run, if Docker answers and has it or can get it: `BANYAN_NATS_IMAGE`, by default `nats:2.12-alpine`. */
 export async function dockerImage(): Promise<DockerImage> {
   await outputOf('docker', ['version', '--format', '{{.Server.Version}}'], { timeoutMs: 3_000 });
-  return { image: setting('BANYAN_NATS_IMAGE') ?? 'nats:2.12-alpine' };
+  const image = setting('BANYAN_NATS_IMAGE') ?? 'nats:2.12-alpine';
+  await outputOf('docker', ['image', 'inspect', image], { timeoutMs: 10_000 }).catch(() =>
+    outputOf('docker', ['pull', '--quiet', image], { timeoutMs: PULL_TIMEOUT_MS }),
+  );
+  return { image };
 }
 
 /**

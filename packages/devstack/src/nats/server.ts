@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BanyanError, flag, resolveOptions, text, wholeNumber, type OptionRules } from '@banyan/runtime';
-import { setting } from '../environment.js';
+import { refuseWindows, setting } from '../environment.js';
 import { onPort } from '../process/port.js';
 import { RestartableProcess, type Launch } from '../process/restartable.js';
 import { anyTextRule, logRule, type LogLine } from '../start-options.js';
@@ -97,6 +97,7 @@ export class NatsServer {
  * @throws BanyanError BANYAN_DEVSTACK if none is found (lists each attempt) or it does not come up (its own words)
  */
 export async function startNats(options: StartNatsOptions): Promise<NatsServer> {
+  refuseWindows();
   const resolved = resolveOptions('startNats', RULES, options);
   const given = setting('NATS_URL');
   if (given !== undefined && !resolved.own) {

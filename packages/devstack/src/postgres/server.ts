@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { resolveOptions, text, wait, wholeNumber, type OptionRules } from '@banyan/runtime';
+import { refuseWindows } from '../environment.js';
 import { Child, type ChildSpec } from '../process/child.js';
 import { onPort } from '../process/port.js';
 import { NotReady, untilReady } from '../process/readiness.js';
@@ -80,6 +81,7 @@ interface PostgresFacts {
  * @throws BanyanError BANYAN_DEVSTACK with the server's own words if it does not come up
  */
 export async function startPostgres(options: StartPostgresOptions): Promise<PostgresServer> {
+  refuseWindows();
   const { dir: given, port, settings, log } = resolveOptions('startPostgres', RULES, options);
   const dir = resolve(given);
   await makeFolder(dir);
