@@ -71,7 +71,9 @@ async function locateCarrier(): Promise<{ folder: string; version: string }> {
 
 async function unpack(carrier: string, target: string): Promise<void> {
   await cp(join(carrier, 'native'), join(target, 'native'), { recursive: true, verbatimSymlinks: true });
-  const links = JSON.parse(await readFile(join(carrier, 'native', 'pg-symlinks.json'), 'utf8')) as Link[];
+  // Not every platform's package has links to make.
+  const list = await readFile(join(carrier, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const links = JSON.parse(list) as Link[];
   for (const link of links) await makeLink(target, link);
   // A strict umask must not hide it from the server's user.
   await outputOf('chmod', ['-R', 'a+rX', target], { timeoutMs: 30_000 });
