@@ -18,9 +18,10 @@ interface InFlight {
 }
 
 /**
- * Writes messages into a stream so that each can only land right after the one before: every publish carries the sequence
- * that it expects to be the stream's last. Publishes are pipelined; if one fails, all later ones fail too, and no hole is
- * left. That is the fence: whoever does not know the stream's end cannot write.
+ * Writes messages into a stream so that each can only land at its own place: every publish carries the sequence that it
+ * expects to be the stream's last. Publishes are pipelined. That is the fence: since a position's event is the same for all
+ * relays of one history, whatever a stale one still gets in is the event that belongs there. A stranger's message can make
+ * a hole, which the next leader finds (see `checkWindow`).
  *
  * States: open → failed. A failed chain stays failed: what became of the messages in flight is unknown, so the caller
  * closes the connection and reads the stream back. No `Nats-Msg-Id`: the chain suffices, and the server's deduplication

@@ -12,6 +12,7 @@ import { Pace } from './pace.js';
 import type { Session } from './session.js';
 import { claimSource, noteAcked, type SourceRecord } from './source-record.js';
 import { checkServer, checkStream, createStream, openManager, readStream } from './stream.js';
+import { checkWindow } from './window.js';
 import { locateTail, readTail, type Place } from './tail.js';
 import { lastNOf, newestTick, readTick, takeTick, type Tick } from './tick.js';
 
@@ -79,6 +80,7 @@ export class Leadership {
       if (listener !== undefined) opened.push(listener);
       const manager = await openManager(nats);
       const stream = await findStream(manager, options, record);
+      await checkWindow(nats, stream, options.maxInFlight);
       const place = await findPlace({ manager, stream, session, record, options });
       const newest = await newestTick(session.client);
       options.logger.info('leading', { source: options.source, n: place.n, sequence: stream.state.last_seq });

@@ -201,7 +201,7 @@ describe('the stream as the cursor', () => {
 });
 
 describe('the fence', () => {
-  it('stops a leader at the first message that another writer got in, and leaves no hole', async () => {
+  it('stops a leader at the first message that another writer got in', async () => {
     await emit('a');
     const relay = startRelay();
     await acked(relay, 1);
@@ -210,6 +210,21 @@ describe('the fence', () => {
     await emit('b');
     await refusing(relay, 'BANYAN_OTHER_HISTORY');
     expect(await messages()).toBe(2);
+  });
+
+  it('finds the hole that a stranger leaves among messages in flight', async () => {
+    await emit('a');
+    const relay = startRelay();
+    await acked(relay, 1);
+    const { header, subject } = await lastMessage();
+    await relay.stop();
+    header.set('Banyan-Position', '1.3');
+    header.delete('Nats-Expected-Last-Sequence');
+    nats.connection.publish(subject, 'as if 1.2 had been refused', { headers: header });
+    await vi.waitFor(async () => expect(await messages()).toBe(2));
+    const next = startRelay();
+    await refusing(next, 'BANYAN_STREAM_HOLE');
+    expect(next.status.because).toContain('goes from n 1 (message 1) to n 3 (message 2)');
   });
 
   it('lets one of two relays lead, and the other take over', async () => {

@@ -42,6 +42,7 @@ export interface SourceRelayStatus {
 const NEEDS_A_PERSON: readonly ErrorCode[] = [
   'BANYAN_OTHER_HISTORY',
   'BANYAN_NOT_RETAINED',
+  'BANYAN_STREAM_HOLE',
   'BANYAN_STREAM_CONFIG',
   'BANYAN_SOURCE_MISMATCH',
   'BANYAN_SCHEMA_MISSING',
