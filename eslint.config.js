@@ -127,7 +127,7 @@ export default tseslint.config(
   },
   {
     files: ['**/*.{js,mjs}'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', performance: 'readonly' } },
   },
   ...DIRECTION.flatMap(([folder, allowed, reason]) => [
     ban(folder, allowed, reason, [`${folder}/**/*.ts`]),

@@ -1,0 +1,208 @@
+create table banyan.outbox (
+  seq bigint not null generated always as identity,
+  slot smallint not null,
+  xid xid8 not null default pg_current_xact_id(),
+  event_id uuid not null,
+  partition smallint not null,
+  aggregate_type text not null,
+  aggregate_id text not null,
+  aggregate_version bigint,
+  event_type text not null,
+  payload bytea not null,
+  headers jsonb not null,
+  emitted_at timestamp with time zone not null default clock_timestamp())
+  partition by LIST (slot);
+
+create table banyan.source (
+  singleton boolean not null default true,
+  name text,
+  epoch integer not null default 1,
+  system_identifier bigint,
+  timeline integer,
+  acked_tick bigint not null default 0,
+  acked_n bigint not null default 0,
+  led_by text,
+  led_since timestamp with time zone) with (fillfactor=50);
+
+create table banyan.tick (
+  tick bigint not null,
+  snapshot pg_snapshot not null,
+  first_n bigint not null,
+  events bigint not null,
+  heads bigint[] not null,
+  first_seq bigint,
+  last_seq bigint,
+  last_event_id uuid,
+  taken_at timestamp with time zone not null);
+
+create table banyan.outbox_0 partition of banyan.outbox FOR VALUES IN ('0');
+
+create table banyan.outbox_1 partition of banyan.outbox FOR VALUES IN ('1');
+
+create table banyan.outbox_2 partition of banyan.outbox FOR VALUES IN ('2');
+
+alter table banyan.outbox add constraint outbox_pkey PRIMARY KEY (seq, slot);
+
+alter table banyan.source add constraint source_epoch_check CHECK ((epoch >= 1));
+
+alter table banyan.source add constraint source_pkey PRIMARY KEY (singleton);
+
+alter table banyan.source add constraint source_singleton_check CHECK (singleton);
+
+alter table banyan.tick add constraint tick_heads_check CHECK ((cardinality(heads) = 64));
+
+alter table banyan.tick add constraint tick_pkey PRIMARY KEY (tick);
+
+CREATE INDEX outbox_xid ON ONLY banyan.outbox USING btree (xid);
+
+create sequence banyan.outbox_slot minvalue 0 maxvalue 9223372036854775807;
+
+create sequence banyan.relay_asleep minvalue 1 maxvalue 2;
+
+create view banyan.outbox_status as
+ SELECT source.name AS source,
+    source.epoch,
+    latest.tick,
+    ((latest.first_n + latest.events) - 1) AS last_n,
+    source.acked_n,
+    latest.taken_at AS last_tick_at,
+    source.led_by,
+    source.led_since,
+    ( SELECT (outbox_slot.last_value % (3)::bigint)
+           FROM banyan.outbox_slot) AS slot
+   FROM (banyan.source
+     CROSS JOIN LATERAL ( SELECT tick.tick,
+            tick.snapshot,
+            tick.first_n,
+            tick.events,
+            tick.heads,
+            tick.first_seq,
+            tick.last_seq,
+            tick.last_event_id,
+            tick.taken_at
+           FROM banyan.tick
+          ORDER BY tick.tick DESC
+         LIMIT 1) latest);
+
+CREATE OR REPLACE FUNCTION banyan.check_headers(given jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+declare
+  header record;
+begin
+  if given is null or jsonb_typeof(given) <> 'object' then
+    raise exception 'banyan.emit: headers must be a JSON object, not %', coalesce(jsonb_typeof(given), 'null')
+      using errcode = 'ZB004', hint = 'Leave them out for none: the default is {}.';
+  end if;
+  for header in select key, value, jsonb_typeof(value) as kind, value #>> '{}' as content from jsonb_each(given) loop
+    if header.key !~ '^[A-Za-z0-9_-]{1,128}$' then
+      raise exception 'banyan.emit: header name % is unusable', to_json(header.key)
+        using errcode = 'ZB004', hint = 'Use 1 to 128 of the characters A-Z a-z 0-9 _ and -.';
+    end if;
+    if header.key ~* '^(ce-|nats-|banyan-(?!(stage|token)$)|content-type$)' then
+      raise exception 'banyan.emit: header name % is reserved', to_json(header.key)
+        using errcode = 'ZB004', hint = 'The relay writes the ce-, Nats-, Banyan- and content-type headers itself.';
+    end if;
+    if header.kind <> 'string' or not banyan.is_clean(header.content) then
+      raise exception 'banyan.emit: value % of header % is unusable', left(header.value::text, 200), header.key
+        using errcode = 'ZB004', hint = 'A value is a string without control characters and without blanks at its edges.';
+    end if;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.check_name(what text, given text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+begin
+  if given is null then
+    raise exception 'banyan.emit: % is null', what using errcode = 'ZB005', hint = 'Give a name such as ProjectRenamed.';
+  end if;
+  raise exception 'banyan.emit: % % cannot be part of a subject', what, to_json(given)
+    using errcode = 'ZB002', hint = 'Use 1 to 64 of the characters A-Z a-z 0-9 _ and -.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.emit(aggregate_type text, aggregate_id text, event_type text, payload bytea, aggregate_version bigint DEFAULT NULL::bigint, headers jsonb DEFAULT '{}'::jsonb, event_id uuid DEFAULT gen_random_uuid())
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+declare
+  bytes integer;
+  -- Simple expressions, which PL/pgSQL evaluates without starting the executor: emit is on every writer's path.
+  slot smallint := pg_sequence_last_value('banyan.outbox_slot') % 3;
+  part smallint := get_byte(sha256(convert_to(aggregate_type || '/' || aggregate_id, 'UTF8')), 0) & 63;
+begin
+  if aggregate_type is null or aggregate_type !~ '^[A-Za-z0-9_-]{1,64}$' then
+    perform banyan.check_name('aggregate type', aggregate_type);
+  end if;
+  if event_type is null or event_type !~ '^[A-Za-z0-9_-]{1,64}$' then
+    perform banyan.check_name('event type', event_type);
+  end if;
+  if aggregate_id is null or event_id is null or payload is null then
+    raise exception 'banyan.emit: % is null',
+      case when aggregate_id is null then 'aggregate id' when event_id is null then 'event id' else 'payload' end
+      using errcode = 'ZB005', hint = 'An event needs the id of its aggregate, its own id, and a payload (which may be empty).';
+  end if;
+  if aggregate_id = '' or octet_length(aggregate_id) > 512 or not banyan.is_clean(aggregate_id) then
+    raise exception 'banyan.emit: aggregate id % is unusable', to_json(left(aggregate_id, 100))
+      using errcode = 'ZB003', hint = 'Use 1 to 512 bytes without control characters and without blanks at the edges.';
+  end if;
+  bytes := octet_length(payload);
+  if headers is distinct from '{}' then
+    perform banyan.check_headers(headers);
+    bytes := bytes + octet_length(headers::text);
+  end if;
+  if bytes > banyan.max_event_bytes() then
+    raise exception 'banyan.emit: event % of % % has % bytes of payload and headers, the limit is %',
+      event_type, aggregate_type, aggregate_id, bytes, banyan.max_event_bytes()
+      using errcode = 'ZB001', hint = 'Store the large part elsewhere and publish a reference to it.';
+  end if;
+
+  insert into banyan.outbox
+    (slot, event_id, partition, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers)
+  values (slot, event_id, part, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
+
+  -- Read after the insert: this transaction has its id by now, so a relay that falls asleep later knows to wait for it.
+  if pg_sequence_last_value('banyan.relay_asleep') = 2 and current_setting('banyan.notify', true) is distinct from 'off' then
+    perform pg_notify('banyan_outbox', '');
+  end if;
+  return event_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.is_clean(given text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN (given !~ '[\x01-\x1f\x7f]|^[\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]|[\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]$'::text)
+;
+
+CREATE OR REPLACE FUNCTION banyan.lock_key(aggregate_type text, aggregate_id text)
+ RETURNS void
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT pg_advisory_xact_lock(hashtextextended(((aggregate_type || '/'::text) || aggregate_id), (6218)::bigint)) AS pg_advisory_xact_lock;
+END
+;
+
+CREATE OR REPLACE FUNCTION banyan.max_event_bytes()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 1000000
+;
+
+CREATE OR REPLACE FUNCTION banyan.partition_of(aggregate_type text, aggregate_id text)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((get_byte(sha256(convert_to(((aggregate_type || '/'::text) || aggregate_id), 'UTF8'::name)), 0) & 63))::smallint
+;
