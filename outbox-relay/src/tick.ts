@@ -47,24 +47,26 @@ interface TickRow {
 const TAKE_TICK = `
 with prev as materialized (
   select tick, snapshot, first_n + events as next_n, heads from banyan.tick order by tick desc limit 1
-), batch as materialized (
-  select seq, partition, event_id from banyan.outbox
+), batch as (
+  select seq, partition from banyan.outbox
   where xid >= (select pg_snapshot_xmax(snapshot) from prev)
   union all
-  select seq, partition, event_id from banyan.outbox
+  select seq, partition from banyan.outbox
   where xid = any (array(select pg_snapshot_xip(snapshot) from prev))
-), numbered as materialized (
-  select partition, event_id, row_number() over (order by seq) as k from batch
-), head as (
-  select partition, max(k) as k from numbered group by partition
+), head as materialized (
+  select partition, max(k) as k, min(seq) as first_seq, max(seq) as last_seq
+  from (select seq, partition, row_number() over (order by seq) as k from batch) numbered
+  group by partition
+), total as materialized (
+  select max(k) as events, min(first_seq) as first_seq, max(last_seq) as last_seq from head
 ), recorded as (
   insert into banyan.tick (tick, snapshot, first_n, events, heads, first_seq, last_seq, last_event_id, taken_at)
   select prev.tick + 1, pg_current_snapshot(), prev.next_n, total.events,
     array(select coalesce(prev.next_n - 1 + head.k, prev.heads[p + 1])
           from generate_series(0, 63) p left join head on head.partition = p order by p),
     total.first_seq, total.last_seq,
-    (select event_id from numbered where k = total.events), statement_timestamp()
-  from prev, (select count(*) as events, min(seq) as first_seq, max(seq) as last_seq from batch) total
+    (select event_id from banyan.outbox where seq = total.last_seq), statement_timestamp()
+  from prev, total
   where total.events > 0
   returning tick, first_n, events, heads, last_event_id
 )

@@ -9,7 +9,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { publishRaw } from '../raw-publisher.js';
 import { median, rounded, type BenchCase, type BenchOptions, type BenchResult } from '../result.js';
 
-const EVENTS = 100_000;
+const EVENTS = 200_000;
 const PAYLOAD_BYTES = 256;
 /** P1 of the design. */
 const TARGET_RATIO = 0.6;
