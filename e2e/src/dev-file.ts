@@ -1,65 +1,67 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { BanyanError } from '@banyan/runtime';
-import { ROOT } from './root.js';
+import { messageOf } from '@banyan/runtime';
+import { DevLock } from './dev/dev-lock.js';
 import type { MigratedSystem } from './system.js';
 
-/** Where tools look for a running system. */
-export const DEV_FILE = join(ROOT, '.banyan', 'dev.json');
+/** The folder in which tools look for a running system, below the one that they are called in or one above it. */
+export function devFolder(root: string): string {
+  return join(root, '.banyan');
+}
 
-/** Keeps `.banyan/dev.json` true while a system runs: rewritten when a process is started again, removed at the end. */
+/**
+ * `dev.json`, which tells tools where a running system is. It is kept true while the system runs: rewritten when a process
+ * is started again, removed at the end. Claimed before the system starts, so that two never share a folder.
+ */
 export class DevFile {
-  readonly #system: MigratedSystem;
+  readonly path: string;
+  readonly #lock: DevLock;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(system: MigratedSystem) {
-    this.#system = system;
+  private constructor(path: string, lock: DevLock) {
+    this.path = path;
+    this.#lock = lock;
   }
 
-  /** @throws BanyanError BANYAN_DEVSTACK if the file tells of a system that still runs */
-  static async refuseSecond(): Promise<void> {
-    const pid = await runningSupervisor();
-    if (pid === undefined) return;
-    throw new BanyanError(
-      'BANYAN_DEVSTACK',
-      `${DEV_FILE} tells of a system that still runs (process ${pid})`,
-      {
-        remedy: 'Stop that one first, or delete the file if it is none of Banyan’s.',
-      },
-    );
-  }
-
-  static async write(system: MigratedSystem): Promise<DevFile> {
-    const file = new DevFile(system);
-    system.supervisor.on('restarted', () => file.#rewrite());
-    file.#rewrite();
-    await file.#writing;
+  /**
+   * Makes sure that no other system runs here, and clears away what a killed one has left.
+   *
+   * @throws BanyanError BANYAN_DEVSTACK that names the process of the other one
+   */
+  static async claim(root: string): Promise<DevFile> {
+    const folder = devFolder(root);
+    const file = new DevFile(join(folder, 'dev.json'), await DevLock.take(folder));
+    await rm(file.path, { force: true });
     return file;
   }
 
-  async remove(): Promise<void> {
-    await this.#writing;
-    await rm(DEV_FILE, { force: true });
-  }
-
-  #rewrite(): void {
-    this.#writing = this.#writing.then(async () => {
-      const content = `${JSON.stringify({ ...this.#system.description, supervisor: process.pid }, null, 2)}\n`;
-      await mkdir(dirname(DEV_FILE), { recursive: true });
-      // Readers never see half of it; passwords of the databases are in it.
-      await writeFile(`${DEV_FILE}.new`, content, { mode: 0o600 });
-      await rename(`${DEV_FILE}.new`, DEV_FILE);
+  /** Writes it, and again whenever a process has a new id. `log` is told if that fails later. */
+  async follow(system: MigratedSystem, log: (line: string) => void): Promise<void> {
+    system.supervisor.on('restarted', () => {
+      this.#writing = this.#writing
+        .then(() => this.#write(system))
+        .catch((error: unknown) => log(`${this.path} is out of date: ${messageOf(error)}`));
     });
+    await this.#write(system);
   }
-}
 
-async function runningSupervisor(): Promise<number | undefined> {
-  try {
-    const { supervisor } = JSON.parse(await readFile(DEV_FILE, 'utf8')) as { supervisor?: number };
-    if (supervisor === undefined) return undefined;
-    process.kill(supervisor, 0);
-    return supervisor;
-  } catch {
-    return undefined;
+  /** Removes it: the system is about to stop. Legal at any time, also twice. */
+  async withdraw(): Promise<void> {
+    await this.#writing;
+    await rm(this.path, { force: true });
+  }
+
+  /** Lets others have the folder: the system has stopped. */
+  async release(): Promise<void> {
+    await this.withdraw();
+    await this.#lock.release();
+  }
+
+  async #write({ description }: MigratedSystem): Promise<void> {
+    const draft = `${this.path}.new`;
+    await mkdir(dirname(draft), { recursive: true });
+    // Readers never see half of it; passwords of the databases are in it.
+    await writeFile(draft, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
+    await rename(draft, this.path);
   }
 }

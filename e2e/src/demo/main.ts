@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import { isBanyanError, messageOf } from '@banyan/runtime';
 import { connect } from '@nats-io/transport-node';
 import { DevFile } from '../dev-file.js';
+import { outliveReaders } from '../outlive-readers.js';
+import { ROOT } from '../root.js';
 import { MigratedSystem } from '../system.js';
 import { Clients } from '../traffic/clients.js';
 import { Traffic } from '../traffic/traffic.js';
@@ -19,6 +21,7 @@ with the relay killed on the way, and checks that the books balance. About a min
 
   --json         print one JSON object as the last line (all else goes to stderr)
   --keep         leave everything running at the end, until Ctrl-C; npx banyan finds it
+  --quick        show each stage for a moment only
   --seed <n>     of the traffic (default 1)
 `;
 
@@ -36,30 +39,44 @@ export interface Outcome {
 interface Options {
   json: boolean;
   keep: boolean;
+  quick: boolean;
   seed: number;
 }
 
-async function run(options: Options): Promise<boolean> {
+async function main(options: Options): Promise<boolean> {
+  if (!options.keep) return run(options, undefined);
+  const file = await DevFile.claim(ROOT);
+  try {
+    return await run(options, file);
+  } finally {
+    await file.release();
+  }
+}
+
+/** @param file tells others where the system is, if it is to be kept running at the end */
+async function run(options: Options, file: DevFile | undefined): Promise<boolean> {
   const startMs = performance.now();
   const teller = new Teller((text) => (options.json ? process.stderr : process.stdout).write(text));
-  if (options.keep) await DevFile.refuseSecond();
   const signal = untilSignal();
   const system = await MigratedSystem.start({ log: (line) => teller.say(line) });
   try {
-    const story = play(system, teller, options.seed);
-    const ended = await Promise.race([story, signal]);
+    const ended = await Promise.race([play(system, teller, options), signal]);
     if (typeof ended === 'string') throw new Error(`ended by ${ended}`);
     const outcome = { ...ended, seconds: Math.round((performance.now() - startMs) / 1000) };
     tellOutcome(outcome, teller);
     if (options.json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
-    if (options.keep) await keep(system, teller, signal);
+    if (file !== undefined) await keep(system, { file, teller, signal });
     return outcome.ok;
   } finally {
     await system.stop();
   }
 }
 
-async function play(system: MigratedSystem, teller: Teller, seed: number): Promise<Omit<Outcome, 'seconds'>> {
+async function play(
+  system: MigratedSystem,
+  teller: Teller,
+  { seed, quick }: Options,
+): Promise<Omit<Outcome, 'seconds'>> {
   const nats = await connect({ servers: system.natsUrl });
   const clients = new Clients(system.addresses, 'demo');
   const traffic = new Traffic({ clients, users: 12, pauseMs: 40, seed });
@@ -67,7 +84,8 @@ async function play(system: MigratedSystem, teller: Teller, seed: number): Promi
     teller.say('making teams, members and projects');
     await traffic.world.seed(4, 60);
     traffic.start();
-    const story = new Story({ system, nats, traffic, operator: new Operator(system.natsUrl), teller });
+    const operator = new Operator(system.natsUrl);
+    const story = new Story({ system, nats, traffic, operator, teller, shownMs: quick ? 500 : 5000 });
     await story.tell();
     await traffic.stop();
     await settle(system, nats, 20_000);
@@ -84,25 +102,47 @@ async function play(system: MigratedSystem, teller: Teller, seed: number): Promi
   }
 }
 
-async function keep(system: MigratedSystem, teller: Teller, signal: Promise<NodeJS.Signals>): Promise<void> {
-  const file = await DevFile.write(system);
+async function keep(
+  system: MigratedSystem,
+  { file, teller, signal }: { file: DevFile; teller: Teller; signal: Promise<NodeJS.Signals> },
+): Promise<void> {
+  await file.follow(system, (line) => teller.say(line));
   teller.say('everything keeps running: try `npx banyan status`. Ctrl-C stops it.');
   await signal;
-  await file.remove();
+  await file.withdraw();
 }
 
-try {
+function read(): Options | 'help' {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (values.help) process.stdout.write(HELP);
-  else process.exit((await run({ ...values, seed: Number(values.seed) })) ? 0 : 1);
+  const { json, keep, quick, seed } = values;
+  if (!/^\d{1,9}$/.test(seed)) throw new Error(`--seed must be a whole number, not ${JSON.stringify(seed)}`);
+  return values.help ? 'help' : { json, keep, quick, seed: Number(seed) };
+}
+
+function fail(error: unknown): void {
+  const remedy = isBanyanError(error) ? error.remedy : '';
+  process.stderr.write(`${messageOf(error)}\n${remedy === '' ? '' : `${remedy}\n`}`);
+  if (!process.argv.includes('--json')) return;
+  const code = isBanyanError(error) ? error.code : 'UNEXPECTED';
+  process.stdout.write(
+    `${JSON.stringify({ ok: false, error: { code, message: messageOf(error), remedy } })}\n`,
+  );
+}
+
+outliveReaders();
+try {
+  const options = read();
+  if (options === 'help') process.stdout.write(HELP);
+  else process.exit((await main(options)) ? 0 : 1);
 } catch (error) {
-  process.stderr.write(`${messageOf(error)}\n${isBanyanError(error) ? `${error.remedy}\n` : ''}`);
+  fail(error);
   process.exit(1);
 }

@@ -14,11 +14,14 @@ export interface StoryParts {
   traffic: Traffic;
   operator: Operator;
   teller: Teller;
+  /** How long each stage is shown, in ms. */
+  shownMs: number;
 }
 
-/** How long each stage is shown, in ms, and how long its gate may take to pass. */
-const SHOWN_MS = 5000;
+/** How long a gate may take to pass, in ms. */
 const GATE_MS = 45_000;
+/** How often figures are told, in ms. */
+const TOLD_MS = 2500;
 
 /** Moves the edge up its ladder under load, with the relay killed on the way, and one stage back at the end. */
 export class Story {
@@ -52,8 +55,9 @@ export class Story {
   }
 
   async #watch(): Promise<void> {
-    for (let ms = 0; ms < SHOWN_MS; ms += 2500) {
-      await wait(2500);
+    const { shownMs } = this.#parts;
+    for (let ms = 0; ms < shownMs; ms += TOLD_MS) {
+      await wait(Math.min(TOLD_MS, shownMs));
       await this.#tellFigures();
     }
   }
