@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // Packages are tested from their sources: the `banyan-source` export condition leads to src/ instead of dist/.
 // `import` and `node` are not listed: Vitest hands the list to Node, whose require() would then be given ES modules.
-const conditions = ['banyan-source', 'module', 'default'];
+const conditions = ['banyan-source', 'default'];
 
 export default defineConfig({
   resolve: { conditions },

@@ -87,3 +87,8 @@ export type SourceRelayConfig = Pick<SourceRelayOptions, RequiredOptions> &
 export function resolveSourceRelayOptions(given: SourceRelayConfig): SourceRelayOptions {
   return resolveOptions<SourceRelayOptions>('relay', RULES, given);
 }
+
+/** The options that a file, the environment or a flag may set for a source, besides what identifies it. */
+export const TUNABLE_OPTIONS: readonly string[] = Object.keys(RULES).filter(
+  (name) => !['source', 'databaseUrl', 'natsUrl', 'logger'].includes(name),
+);

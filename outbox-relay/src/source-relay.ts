@@ -36,6 +36,8 @@ export interface SourceRelayStatus {
   ackedN: number | undefined;
   /** Events published by this process. */
   published: number;
+  /** Errors and doubts after which it began anew. */
+  failures: number;
 }
 
 /** Errors that trying again cannot mend: somebody has to decide or to repair. */
@@ -63,6 +65,7 @@ export class SourceRelay {
   #published = 0;
   /** Failures since the last round that led; the delay before the next try grows with it. */
   #failures = 0;
+  #failuresEver = 0;
 
   constructor(config: SourceRelayConfig) {
     this.#options = resolveSourceRelayOptions(config);
@@ -80,6 +83,7 @@ export class SourceRelay {
       because: 'because' in state ? state.because : undefined,
       ackedN: state.is === 'leading' ? state.leadership.ackedN : undefined,
       published: this.#published,
+      failures: this.#failuresEver,
     };
   }
 
@@ -130,6 +134,7 @@ export class SourceRelay {
 
   async #onError(error: unknown): Promise<Round> {
     const { source, logger } = this.#options;
+    this.#failuresEver += 1;
     await this.#release({ drain: false });
     const because = messageOf(error);
     if (isBanyanError(error) && NEEDS_A_PERSON.includes(error.code)) {
