@@ -3,7 +3,9 @@
  * other end only that process holds, so the end of the input means: gone, however it ended. Plain JavaScript, because it
  * runs both from the sources and from the build.
  *
- *   {"watch": 123, "signal": "SIGTERM"}   stop process 123 with this signal when the input ends
+ *   {"watch": 123, "signal": "SIGTERM", "last": true}
+ *                                         stop process 123 with this signal when the input ends; last: what others may need
+ *                                         for their own end, so it is stopped after them
  *   {"release": 123}                      process 123 has ended by itself
  *   {"remove": "/tmp/x"}                  remove this folder after everything has stopped
  *   {"keep": "/tmp/x"}                    no longer
@@ -12,10 +14,12 @@ import { readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const GRACE_MS = 15_000;
+// For those stopped first, and then for those stopped last.
+const GRACE_MS = 5_000;
+const LAST_GRACE_MS = 10_000;
 const POLL_MS = 25;
 
-const stopSignals = new Map();
+const watched = new Map();
 const folders = new Set();
 
 // It must outlive a Ctrl-C that ends the process it watches.
@@ -26,20 +30,32 @@ createInterface({ input: process.stdin })
   .on('close', () => void cleanUp());
 
 function obey(order) {
-  if (order.watch !== undefined) stopSignals.set(order.watch, order.signal);
-  if (order.release !== undefined) stopSignals.delete(order.release);
+  if (order.watch !== undefined) watched.set(order.watch, order);
+  if (order.release !== undefined) watched.delete(order.release);
   if (order.remove !== undefined) folders.add(order.remove);
   if (order.keep !== undefined) folders.delete(order.keep);
 }
 
 async function cleanUp() {
-  for (const [pid, signal] of stopSignals) send(pid, signal);
-  const deadline = Date.now() + GRACE_MS;
-  while ([...stopSignals.keys()].some(runs) && Date.now() < deadline) await wait(POLL_MS);
-  // Each is the leader of its own process group: what it left behind goes with it.
-  for (const pid of stopSignals.keys()) send(-pid, 'SIGKILL');
+  const orders = [...watched.values()];
+  await stop(
+    orders.filter(({ last }) => !last),
+    GRACE_MS,
+  );
+  await stop(
+    orders.filter(({ last }) => last),
+    LAST_GRACE_MS,
+  );
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   process.exit(0);
+}
+
+async function stop(orders, graceMs) {
+  for (const { watch, signal } of orders) send(watch, signal);
+  const deadline = Date.now() + graceMs;
+  while (orders.some(({ watch }) => runs(watch)) && Date.now() < deadline) await wait(POLL_MS);
+  // Each is the leader of its own process group: what it left behind goes with it.
+  for (const { watch } of orders) send(-watch, 'SIGKILL');
 }
 
 function send(pid, signal) {

@@ -64,6 +64,7 @@ function childSpec({ dir, port, found }: NatsPlace): ChildSpec {
     logFile: join(dir, 'nats.log'),
     stopSignal: 'SIGTERM',
     graceMs: GRACE_MS,
+    isServer: true,
   } as const;
   if (found.how !== 'docker')
     return { ...common, command: found.program, args: ['--config', configFile(dir)] };

@@ -141,6 +141,7 @@ function childSpec({ dir, port, binaries, cluster, user }: PostgresFacts): Child
     // "Fast shutdown": ends the sessions, writes a checkpoint.
     stopSignal: 'SIGINT',
     graceMs: GRACE_MS,
+    isServer: true,
     user,
   };
 }

@@ -18,6 +18,8 @@ export interface ChildSpec {
   stopSignal: NodeJS.Signals;
   /** How long it has for that, in ms, before SIGKILL. */
   graceMs: number;
+  /** A server that others need for their own end: should this process vanish, it is stopped after them. */
+  isServer: boolean;
   /** Run as another user; only root can. */
   user?: { uid: number; gid: number } | undefined;
   /** Removes what SIGKILL leaves running, if anything: the container behind a `docker run`. */
@@ -48,7 +50,7 @@ export class Child {
     this.#process = process;
     this.pid = pid;
     this.#logStart = logStart;
-    watchdog.watch(pid, spec.stopSignal);
+    watchdog.watch(pid, { signal: spec.stopSignal, last: spec.isServer });
     this.exited = new Promise((resolve) => {
       process.once('exit', (code, signal) => {
         watchdog.release(pid);

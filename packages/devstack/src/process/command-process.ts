@@ -64,6 +64,7 @@ function spawnCommand(spec: CommandSpec, logDir: string): Promise<Child> {
     logFile: join(logDir, `${spec.name}.log`),
     stopSignal: 'SIGTERM',
     graceMs: spec.graceMs ?? 10_000,
+    isServer: false,
   });
 }
 

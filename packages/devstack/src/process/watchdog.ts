@@ -2,8 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-type Order =
-  { watch: number; signal: NodeJS.Signals } | { release: number } | { remove: string } | { keep: string };
+/** How a process is stopped when this one is gone. */
+export interface StopOrder {
+  signal: NodeJS.Signals;
+  /** After the others: they may need it for their own end. */
+  last: boolean;
+}
+
+type Order = ({ watch: number } & StopOrder) | { release: number } | { remove: string } | { keep: string };
 
 /**
  * The promise "no orphan": one helper process for each process that starts servers. It holds one end of a pipe; when this
@@ -12,12 +18,12 @@ type Order =
  */
 class Watchdog {
   #helper: ChildProcess | undefined;
-  readonly #pids = new Map<number, NodeJS.Signals>();
+  readonly #pids = new Map<number, StopOrder>();
   readonly #folders = new Set<string>();
 
-  watch(pid: number, signal: NodeJS.Signals): void {
-    this.#pids.set(pid, signal);
-    this.#tell({ watch: pid, signal });
+  watch(pid: number, order: StopOrder): void {
+    this.#pids.set(pid, order);
+    this.#tell({ watch: pid, ...order });
   }
 
   /** A process that has ended must be released before its id can be given to another. */
@@ -39,7 +45,7 @@ class Watchdog {
   #tell(order: Order): void {
     if (this.#helper === undefined) {
       this.#helper = this.#spawnHelper();
-      for (const [pid, signal] of this.#pids) this.#write({ watch: pid, signal });
+      for (const [pid, order] of this.#pids) this.#write({ watch: pid, ...order });
       for (const folder of this.#folders) this.#write({ remove: folder });
     }
     this.#write(order);
