@@ -12,12 +12,13 @@ export interface PositionedRow extends OutboxRow {
 const COLUMNS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.event_type,
   o.payload, nullif(o.headers, '{}') as headers, o.emitted_at::text`;
 
+// Of a tick that retention has reached some rows may be gone and others not: it yields none, lest they get wrong positions.
 const BOUNDS = `
 with bounds as materialized (
   select this.snapshot, this.first_seq, this.last_seq,
     pg_snapshot_xmax(prev.snapshot) as xmax, array(select pg_snapshot_xip(prev.snapshot)) as xip
   from banyan.tick this join banyan.tick prev on prev.tick = this.tick - 1
-  where this.tick = $1
+  where this.tick = $1 and this.tick > (select retained_after_tick from banyan.source)
 )`;
 
 // A small batch: sorted from the two index ranges.

@@ -9,6 +9,7 @@ import { Listener } from './listener.js';
 import { messageOf } from './message.js';
 import type { SourceRelayOptions } from './options.js';
 import { Pace } from './pace.js';
+import { Retention } from './retention.js';
 import type { Session } from './session.js';
 import { claimSource, noteAcked, type SourceRecord } from './source-record.js';
 import { checkServer, checkStream, createStream, openManager, readStream } from './stream.js';
@@ -35,6 +36,7 @@ export class Leadership {
   readonly #chain: Chain;
   readonly #pace: Pace;
   readonly #heartbeats: Heartbeats;
+  readonly #retention: Retention;
   /** The last position sent, its tick, and each partition's last position as of it. */
   #place: Place;
   #newest: Tick;
@@ -42,6 +44,8 @@ export class Leadership {
   readonly #sentTicks: Tick[];
   #lastNotedMs = performance.now();
   #lastNotedTick: number;
+  /** The last tick that is known to be wholly acknowledged. Behind the noted one while a lost tail is published again. */
+  #ackedTick: number;
 
   private constructor(parts: Parts) {
     const { options, session, nats, record, place } = parts;
@@ -61,6 +65,9 @@ export class Leadership {
     this.#newest = parts.newest;
     this.#sentTicks = place.n === lastNOf(place.tick) ? [place.tick] : [];
     this.#lastNotedTick = record.ackedTick;
+    this.#ackedTick = ackedTickAt(place);
+    this.#retention = new Retention(options, () => this.#ackedTick);
+    this.#retention.start();
   }
 
   /** Takes up the leadership on a session that holds the lock. What it opened is closed again if it fails. */
@@ -82,6 +89,7 @@ export class Leadership {
       const stream = await findStream(manager, options, record);
       await checkWindow(nats, stream, options.maxInFlight);
       const place = await findPlace({ manager, stream, session, record, options });
+      await Retention.align(session.client, ackedTickAt(place));
       const newest = await newestTick(session.client);
       options.logger.info('leading', { source: options.source, n: place.n, sequence: stream.state.last_seq });
       return new Leadership({ options, session, nats, listener, record, stream, place, newest, wakeup });
@@ -117,6 +125,7 @@ export class Leadership {
 
   /** Ends the leadership. With `drain`, waits for the acknowledgements of what was sent. */
   async close(options: { drain: boolean }): Promise<void> {
+    await this.#retention.stop();
     try {
       if (options.drain) {
         await this.#chain.settled();
@@ -191,8 +200,9 @@ export class Leadership {
     const sent = this.#sentTicks;
     while (sent[1] !== undefined && lastNOf(sent[1]) <= this.#chain.ackedN) sent.shift();
     const acked = sent[0];
-    if (acked === undefined || lastNOf(acked) > this.#chain.ackedN || acked.tick <= this.#lastNotedTick)
-      return;
+    if (acked === undefined || lastNOf(acked) > this.#chain.ackedN) return;
+    this.#ackedTick = acked.tick;
+    if (acked.tick <= this.#lastNotedTick) return;
     this.#lastNotedTick = acked.tick;
     await noteAcked(this.#session.client, { tick: acked.tick, n: lastNOf(acked) });
   }
@@ -203,6 +213,11 @@ export class Leadership {
       `the events after n ${this.#place.n} (tick ${tick.tick}) are neither in the stream nor in the outbox`,
     );
   }
+}
+
+/** The last tick that is wholly in the stream when it ends at this place. */
+function ackedTickAt({ n, tick }: Place): number {
+  return n === lastNOf(tick) ? tick.tick : tick.tick - 1;
 }
 
 interface Parts {

@@ -41,6 +41,20 @@ export interface SourceRelayOptions {
   standbyIntervalMs: number;
   /** How often the acknowledged position is noted in the database while it moves. Default 1000. */
   noteAckedIntervalMs: number;
+  /**
+   * Events stay in the outbox for so long after the stream acknowledged them, and up to half as long again. Default 24 h.
+   * A broker that lost its newest messages, and subscribers that found a gap, are served from there.
+   */
+  retentionMs: number;
+  /** While the outbox is larger than this, events stay for `retentionFloorMs` only. Default 0: no limit. */
+  retentionMaxBytes: number;
+  /**
+   * How long events stay in an outbox that is too large. Default 10 min. Keep it well above the broker's `sync_interval`
+   * (2 min unless set): what the broker has not synced it can lose, and only the outbox can bring it back.
+   */
+  retentionFloorMs: number;
+  /** How often to look whether a slot of the outbox can be emptied or left. Default 30,000. */
+  retentionCheckMs: number;
   /** First and largest ceiling of the delay before trying again after a failure. Defaults 100 and 5000. */
   retryFirstDelayMs: number;
   retryMaxDelayMs: number;
@@ -69,6 +83,10 @@ const RULES: OptionRules<SourceRelayOptions> = {
   ackTimeoutMs: wholeNumber(100, 600_000, 5000),
   standbyIntervalMs: wholeNumber(10, 60_000, 250),
   noteAckedIntervalMs: wholeNumber(10, 60_000, 1000),
+  retentionMs: wholeNumber(0, 31_536_000_000, 86_400_000),
+  retentionMaxBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER, 0),
+  retentionFloorMs: wholeNumber(0, 31_536_000_000, 600_000),
+  retentionCheckMs: wholeNumber(10, 3_600_000, 30_000),
   retryFirstDelayMs: wholeNumber(1, 60_000, 100),
   retryMaxDelayMs: wholeNumber(1, 600_000, 5000),
   logger: {

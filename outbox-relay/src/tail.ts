@@ -36,6 +36,8 @@ export async function readTail(
   return { ...parsePosition(position), tick, eventId: message.header.get('ce-id') };
 }
 
+const RETAINED_AFTER = `select retained_after_tick from banyan.source`;
+
 /** A place in the source's history: position n, and what is needed to go on from it. */
 export interface Place {
   n: number;
@@ -50,12 +52,24 @@ export interface Place {
  */
 export async function locateTail(client: ClientBase, tail: Tail, epoch: number): Promise<Place> {
   const tick = tail.epoch === epoch ? await readTick(client, tail.tick) : undefined;
+  if (tick === undefined && tail.epoch === epoch) await refusePruned(client, tail);
   if (tick === undefined || tail.n < tick.firstN || tail.n > lastNOf(tick)) {
     throw otherHistory(tail, `this database (epoch ${epoch}) has no such position in tick ${tail.tick}`);
   }
   if (tail.n === lastNOf(tick))
     return checkedPlace(tail, tick.lastEventId, { n: tail.n, tick, heads: [...tick.heads] });
   return locateInside(client, tail, tick);
+}
+
+/** @throws BanyanError BANYAN_NOT_RETAINED if the tail's tick went with its events: then nobody can tell whose history it is */
+async function refusePruned(client: ClientBase, tail: Tail): Promise<void> {
+  const { rows } = await client.query<{ retained_after_tick: string }>(RETAINED_AFTER);
+  const retainedAfter = Number(rows[0]?.retained_after_tick ?? 0);
+  if (tail.tick >= retainedAfter) return;
+  throw new BanyanError(
+    'BANYAN_NOT_RETAINED',
+    `the stream ends at n ${tail.n} in tick ${tail.tick}, but the outbox retains only the events after tick ${retainedAfter}`,
+  );
 }
 
 /** The place of position n, somewhere in a tick's batch. Needs the batch's rows up to n. */
