@@ -1,3 +1,19 @@
+create table banyan.acked_mark (
+  tick bigint not null,
+  noted_at timestamp with time zone not null default clock_timestamp());
+
+create table banyan.epoch (
+  epoch integer not null,
+  base_tick bigint not null,
+  base_n bigint not null,
+  began_at timestamp with time zone not null default clock_timestamp(),
+  decided_by text not null,
+  reason text not null,
+  system_identifier bigint,
+  timeline integer,
+  stream_tail text,
+  republished bigint not null default 0);
+
 create table banyan.outbox (
   seq bigint not null generated always as identity,
   slot smallint not null,
@@ -22,7 +38,8 @@ create table banyan.source (
   acked_tick bigint not null default 0,
   acked_n bigint not null default 0,
   led_by text,
-  led_since timestamp with time zone) with (fillfactor=50);
+  led_since timestamp with time zone,
+  retained_after_tick bigint not null default 0) with (fillfactor=50);
 
 create table banyan.tick (
   tick bigint not null,
@@ -41,6 +58,12 @@ create table banyan.outbox_1 partition of banyan.outbox FOR VALUES IN ('1');
 
 create table banyan.outbox_2 partition of banyan.outbox FOR VALUES IN ('2');
 
+alter table banyan.acked_mark add constraint acked_mark_pkey PRIMARY KEY (tick);
+
+alter table banyan.epoch add constraint epoch_epoch_check CHECK ((epoch >= 1));
+
+alter table banyan.epoch add constraint epoch_pkey PRIMARY KEY (epoch);
+
 alter table banyan.outbox add constraint outbox_pkey PRIMARY KEY (seq, slot);
 
 alter table banyan.source add constraint source_epoch_check CHECK ((epoch >= 1));
@@ -58,6 +81,20 @@ CREATE INDEX outbox_xid ON ONLY banyan.outbox USING btree (xid);
 create sequence banyan.outbox_slot minvalue 0 maxvalue 9223372036854775807;
 
 create sequence banyan.relay_asleep minvalue 1 maxvalue 2;
+
+create view banyan.outbox_slots as
+ SELECT slots.slot,
+    (slots.slot = ( SELECT (outbox_slot.last_value % (3)::bigint)
+           FROM banyan.outbox_slot)) AS is_current,
+    (pg_relation_size((format('banyan.%I'::text, ('outbox_'::text || slots.slot)))::regclass) = 0) AS is_empty,
+    pg_total_relation_size((format('banyan.%I'::text, ('outbox_'::text || slots.slot)))::regclass) AS bytes,
+    ( SELECT outbox.emitted_at
+           FROM banyan.outbox
+          WHERE (outbox.slot = slots.slot)
+          ORDER BY outbox.seq
+         LIMIT 1) AS oldest_emitted_at
+   FROM generate_series(0, 2) slot_number(slot_number),
+    LATERAL ( SELECT (slot_number.slot_number)::smallint AS slot) slots;
 
 create view banyan.outbox_status as
  SELECT source.name AS source,
@@ -178,6 +215,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION banyan.empty_slot(slot integer, keep interval)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET lock_timeout TO '50ms'
+AS $function$
+declare
+  name    text := 'outbox_' || slot;
+  through bigint;
+  seen    pg_snapshot;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'banyan.empty_slot: transaction isolation is %, which cannot see what was just committed',
+      current_setting('transaction_isolation') using hint = 'Call it in read committed.';
+  end if;
+  if slot = (select last_value % 3 from banyan.outbox_slot) then return 'current'; end if;
+  if pg_relation_size(format('banyan.%I', name)::regclass) = 0 then return 'empty'; end if;
+  through := banyan.slot_completed_by(slot);
+  select tick.snapshot into seen from banyan.tick
+  where tick.tick = through
+    and through <= (select max(mark.tick) from banyan.acked_mark mark where noted_at <= clock_timestamp() - keep);
+  if not found then return 'kept'; end if;
+
+  execute format('lock table banyan.%I in access exclusive mode', name);
+  -- From here on nobody can add to the slot. A new statement: its snapshot sees what was committed until the lock came.
+  if not banyan.slot_is_within(slot, seen) then return 'kept'; end if;
+  update banyan.source set retained_after_tick = greatest(retained_after_tick, through);
+  execute format('truncate banyan.%I', name);
+  return 'emptied';
+exception when lock_not_available then
+  return 'busy';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION banyan.is_clean(given text)
  RETURNS boolean
  LANGUAGE sql
@@ -193,6 +263,16 @@ BEGIN ATOMIC
 END
 ;
 
+CREATE OR REPLACE FUNCTION banyan.mark_acked(tick bigint, keep interval)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into banyan.acked_mark (tick) values (mark_acked.tick) on conflict do nothing;
+  delete from banyan.acked_mark
+  where noted_at < (select max(noted_at) from banyan.acked_mark where noted_at <= clock_timestamp() - keep)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION banyan.max_event_bytes()
  RETURNS integer
  LANGUAGE sql
@@ -200,9 +280,72 @@ CREATE OR REPLACE FUNCTION banyan.max_event_bytes()
 RETURN 1000000
 ;
 
+CREATE OR REPLACE FUNCTION banyan.move_to_slot(slot integer)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  select setval('banyan.outbox_slot', last_value + (slot - last_value % 3 + 3) % 3) from banyan.outbox_slot
+$function$
+;
+
 CREATE OR REPLACE FUNCTION banyan.partition_of(aggregate_type text, aggregate_id text)
  RETURNS smallint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ((get_byte(sha256(convert_to(((aggregate_type || '/'::text) || aggregate_id), 'UTF8'::name)), 0) & 63))::smallint
+;
+
+CREATE OR REPLACE FUNCTION banyan.prune_ticks(most integer)
+ RETURNS bigint
+ LANGUAGE sql
+AS $function$
+  with pruned as (
+    delete from banyan.tick where tick in (
+      select tick from banyan.tick where tick < (select retained_after_tick from banyan.source) order by tick limit most
+    ) returning 1
+  )
+  select count(*) from pruned
+$function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.slot_completed_by(slot integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  low   bigint;
+  high  bigint;
+  probe record;
+begin
+  select min(tick), max(tick) into low, high from banyan.tick;
+  if not banyan.slot_is_within(slot, (select snapshot from banyan.tick where tick = high)) then
+    return null;
+  end if;
+  while low < high loop
+    select tick, snapshot into probe from banyan.tick where tick >= (low + high) / 2 order by tick limit 1;
+    if banyan.slot_is_within(slot, probe.snapshot) then
+      high := (low + high) / 2;
+    else
+      low := probe.tick + 1;
+    end if;
+  end loop;
+  return (select min(tick) from banyan.tick where tick >= low);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.slot_is_within(slot integer, seen pg_snapshot)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  beyond boolean;
+begin
+  execute format(
+    'select exists (select from banyan.%1$I where xid >= $1) or exists (select from banyan.%1$I where xid = any ($2))',
+    'outbox_' || slot
+  ) into beyond using pg_snapshot_xmax(seen), array(select pg_snapshot_xip(seen));
+  return not beyond;
+end $function$
 ;

@@ -1,20 +1,20 @@
 import { BanyanError, type Wakeup } from '@banyan/runtime';
-import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
+import type { StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
 import { readBatch, type PositionedRow } from './batch.js';
 import { Chain } from './chain.js';
 import { Heartbeats } from './heartbeat.js';
+import { align } from './history/align.js';
+import type { Witness } from './history/witness.js';
 import { Listener } from './listener.js';
 import { messageOf } from './message.js';
 import type { SourceRelayOptions } from './options.js';
 import { Pace } from './pace.js';
 import { Retention } from './retention.js';
 import type { Session } from './session.js';
-import { claimSource, noteAcked, type SourceRecord } from './source-record.js';
-import { checkServer, checkStream, createStream, openManager, readStream } from './stream.js';
-import { checkWindow } from './window.js';
-import { locateTail, readTail, type Place } from './tail.js';
+import { noteAcked, type SourceRecord } from './source-record.js';
+import type { Standby } from './standby.js';
+import type { Place } from './tail.js';
 import { lastNOf, newestTick, readTick, takeTick, type Tick } from './tick.js';
 
 /** What a round did. */
@@ -30,9 +30,9 @@ export interface RoundCounts {
 export class Leadership {
   readonly #options: SourceRelayOptions;
   readonly #session: Session;
-  readonly #nats: NatsConnection;
   readonly #listener: Listener | undefined;
   readonly #record: SourceRecord;
+  readonly #witness: Witness;
   readonly #chain: Chain;
   readonly #pace: Pace;
   readonly #heartbeats: Heartbeats;
@@ -51,15 +51,15 @@ export class Leadership {
     const { options, session, nats, record, place } = parts;
     this.#options = options;
     this.#session = session;
-    this.#nats = nats;
     this.#listener = parts.listener;
     this.#record = record;
+    this.#witness = parts.witness;
     this.#chain = new Chain(nats, { sequence: parts.stream.state.last_seq, n: place.n }, options);
     this.#pace = new Pace(session.client, parts.wakeup, options);
     this.#heartbeats = new Heartbeats(nats, {
       source: options.source,
       epoch: record.epoch,
-      timeline: record.timeline,
+      timeline: record.identity.timeline,
     });
     this.#place = place;
     this.#newest = parts.newest;
@@ -68,31 +68,44 @@ export class Leadership {
     this.#ackedTick = ackedTickAt(place);
     this.#retention = new Retention(options, () => this.#ackedTick);
     this.#retention.start();
+    // Either ends what is in flight at once, not only at the next look.
+    parts.lost.addEventListener('abort', () => this.#chain.close());
+    void nats.closed().then(() => this.#chain.close());
   }
 
-  /** Takes up the leadership on a session that holds the lock. What it opened is closed again if it fails. */
+  /** Takes up the leadership on a session that holds the lock. What it opened itself is closed again if it fails. */
   static async begin(
-    session: Session,
+    { session, nats }: Standby,
     options: SourceRelayOptions,
     relay: string,
     wakeup: Wakeup,
   ): Promise<Leadership> {
-    const opened: { close: () => Promise<void> }[] = [];
+    const opened: { close: () => void | Promise<void> }[] = [];
     try {
-      const record = await claimSource(session.client, options.source, relay);
-      const nats = await connectNats(options);
-      opened.push(nats);
-      checkServer(nats);
+      const lost = new AbortController();
+      const context = { client: session.client, nats, options, relay };
+      const aligned = await align(context, () => lost.abort());
+      opened.push(aligned.witness);
+      const { place } = aligned;
       const listener = options.notify ? await openListener(options, wakeup) : undefined;
       if (listener !== undefined) opened.push(listener);
-      const manager = await openManager(nats);
-      const stream = await findStream(manager, options, record);
-      await checkWindow(nats, stream, options.maxInFlight);
-      const place = await findPlace({ manager, stream, session, record, options });
       await Retention.align(session.client, ackedTickAt(place));
       const newest = await newestTick(session.client);
-      options.logger.info('leading', { source: options.source, n: place.n, sequence: stream.state.last_seq });
-      return new Leadership({ options, session, nats, listener, record, stream, place, newest, wakeup });
+      options.logger.info('leading', {
+        source: options.source,
+        n: place.n,
+        sequence: aligned.stream.state.last_seq,
+      });
+      return new Leadership({
+        options,
+        session,
+        nats,
+        listener,
+        newest,
+        wakeup,
+        lost: lost.signal,
+        ...aligned,
+      });
     } catch (error) {
       await Promise.all(opened.map((part) => part.close()));
       throw error;
@@ -134,13 +147,15 @@ export class Leadership {
       }
     } finally {
       this.#chain.close();
-      await Promise.all([this.#nats.close(), this.#listener?.close()]);
+      this.#witness.close();
+      await this.#listener?.close();
     }
   }
 
   #check(backendPid: number): void {
     this.#session.check(backendPid);
     this.#listener?.check();
+    this.#witness.check();
   }
 
   async #publishUpTo(newest: Tick, signal: AbortSignal): Promise<void> {
@@ -204,7 +219,9 @@ export class Leadership {
     this.#ackedTick = acked.tick;
     if (acked.tick <= this.#lastNotedTick) return;
     this.#lastNotedTick = acked.tick;
-    await noteAcked(this.#session.client, { tick: acked.tick, n: lastNOf(acked) });
+    const noted = { tick: acked.tick, n: lastNOf(acked) };
+    await noteAcked(this.#session.client, noted);
+    await this.#witness.note({ ...noted, eventId: acked.lastEventId });
   }
 
   #notRetained(tick: Tick): BanyanError {
@@ -226,63 +243,16 @@ interface Parts {
   nats: NatsConnection;
   listener: Listener | undefined;
   record: SourceRecord;
+  witness: Witness;
   stream: StreamInfo;
   place: Place;
+  /** Aborts when a relay of another database claims the source. */
+  lost: AbortSignal;
   newest: Tick;
   wakeup: Wakeup;
-}
-
-/** A connection of this leadership's own, that never reconnects: a lost one is a doubt, and a doubt ends the leadership. */
-function connectNats(options: SourceRelayOptions): Promise<NatsConnection> {
-  return connect({
-    servers: options.natsUrl.split(','),
-    name: `banyan-relay ${options.source}`,
-    reconnect: false,
-    timeout: 5000,
-    pingInterval: 2000,
-    maxPingOut: 2,
-  });
 }
 
 function openListener(options: SourceRelayOptions, wakeup: Wakeup): Promise<Listener> {
   const { databaseUrl, source, logger } = options;
   return Listener.open(databaseUrl, `banyan-relay ${source} listener`, { wakeup, logger });
-}
-
-async function findStream(
-  manager: JetStreamManager,
-  options: SourceRelayOptions,
-  record: SourceRecord,
-): Promise<StreamInfo> {
-  const found = await readStream(manager, options.source);
-  if (found !== undefined) {
-    checkStream(found.config, options.source);
-    return found;
-  }
-  options.logger.warn(record.ackedN === 0 ? 'creating the stream' : 'the stream is gone: creating it again', {
-    source: options.source,
-    ackedN: record.ackedN,
-  });
-  return createStream(manager, options.source, options.streamReplicas);
-}
-
-interface PlaceContext {
-  manager: JetStreamManager;
-  stream: StreamInfo;
-  session: Session;
-  record: SourceRecord;
-  options: SourceRelayOptions;
-}
-
-/**
- * Where to go on: after the stream's last event. A stream without any starts over at the first position; unless messages
- * have been in it and all have expired, when the noted acknowledgement says how far it was.
- */
-async function findPlace({ manager, stream, session, record, options }: PlaceContext): Promise<Place> {
-  const tail = await readTail(manager, stream, options.source);
-  if (tail !== undefined) return locateTail(session.client, tail, record.epoch);
-  const from = stream.state.last_seq > 0 ? record.ackedTick : 0;
-  const tick = await readTick(session.client, from);
-  if (tick !== undefined) return { n: lastNOf(tick), tick, heads: [...tick.heads] };
-  throw new BanyanError('BANYAN_NOT_RETAINED', `the stream is empty and tick ${from} is no longer known`);
 }

@@ -39,6 +39,12 @@ export interface SourceRelayOptions {
   ackTimeoutMs: number;
   /** A stand-by asks for the leadership this often. Default 250. */
   standbyIntervalMs: number;
+  /**
+   * A stand-by ends the database session of a leader that said nothing to the database for so long: it is frozen or cut
+   * off. Default 2500; a leader says something every second. More tolerates longer pauses of a leader, and takes longer to
+   * replace one.
+   */
+  leaderSilenceMs: number;
   /** How often the acknowledged position is noted in the database while it moves. Default 1000. */
   noteAckedIntervalMs: number;
   /**
@@ -82,6 +88,7 @@ const RULES: OptionRules<SourceRelayOptions> = {
   maxInFlightBytes: wholeNumber(1, 1_073_741_824, 8 * 1024 * 1024),
   ackTimeoutMs: wholeNumber(100, 600_000, 5000),
   standbyIntervalMs: wholeNumber(10, 60_000, 250),
+  leaderSilenceMs: wholeNumber(1500, 600_000, 2500),
   noteAckedIntervalMs: wholeNumber(10, 60_000, 1000),
   retentionMs: wholeNumber(0, 31_536_000_000, 86_400_000),
   retentionMaxBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER, 0),

@@ -4,6 +4,30 @@ import pg from 'pg';
 /** Advisory lock of a source's leader: (this, 1), one source a database. */
 const LOCK_CLASS = 6218;
 
+/** How often a leader shows the database that it is alive, in ms, whatever else it does. */
+const LIFE_SIGN_INTERVAL_MS = 1000;
+
+/** How long closing the connection may take before it is broken off, in ms. */
+const CLOSE_TIMEOUT_MS = 500;
+
+// A leader that is frozen, or cut off from its database, keeps its connection and so its lock. But PostgreSQL notes when
+// each session last said something, so a stand-by sees the silence there: no lease to write, no clocks to compare. A server
+// process that works is not silent; one that waits for its client to read is. A false alarm does no harm: the chain holds.
+const END_SILENT_LEADER = `
+select a.pid, pg_terminate_backend(a.pid) as ended,
+  round(extract(epoch from clock_timestamp() - a.state_change) * 1000)::integer as silent_ms
+from pg_locks l join pg_stat_activity a using (pid)
+where l.locktype = 'advisory' and l.classid = ${LOCK_CLASS} and l.objid = 1 and l.objsubid = 2 and l.granted
+  and l.database = (select oid from pg_database where datname = current_database())
+  and a.state_change < clock_timestamp() - $1 * interval '1 millisecond'
+  and (a.state <> 'active' or a.wait_event_type = 'Client')`;
+
+/** A leader's session that a stand-by ended. */
+export interface SilentLeader {
+  pid: number;
+  silentMs: number;
+}
+
 // Keepalives free the lock within seconds when the relay's machine vanishes. A commit waits at least as long as any
 // writer's: what the relay publishes must never be undone by a crash of the database. The planner is held to the indexes:
 // with statistics of an outbox that was just filled or emptied it would sort all of it for every page.
@@ -27,6 +51,7 @@ export class Session {
   readonly #logger: Logger;
   #failure: Error | undefined;
   #backendPid: number | undefined;
+  #lifeSigns: NodeJS.Timeout | undefined;
 
   private constructor(client: pg.Client, logger: Logger) {
     this.client = client;
@@ -54,7 +79,23 @@ export class Session {
       `select pg_try_advisory_lock(${LOCK_CLASS}, 1) as locked, pg_backend_pid() as pid`,
     );
     this.#backendPid = rows[0]?.pid;
-    return rows[0]?.locked === true;
+    if (rows[0]?.locked !== true) return false;
+    this.#lifeSigns ??= setInterval(() => this.#showLife(), LIFE_SIGN_INTERVAL_MS);
+    return true;
+  }
+
+  /**
+   * Ends the session of a leader that has said nothing to the database for `silenceMs`: it is frozen or cut off. Needs the
+   * same database role as the leader, or pg_signal_backend and pg_read_all_stats.
+   * @returns whom it ended; undefined if the leader is alive, or there is none
+   */
+  async endSilentLeader(silenceMs: number): Promise<SilentLeader | undefined> {
+    const { rows } = await this.client.query<{ pid: number; ended: boolean; silent_ms: number }>(
+      END_SILENT_LEADER,
+      [silenceMs],
+    );
+    const [row] = rows;
+    return row?.ended === true ? { pid: row.pid, silentMs: row.silent_ms } : undefined;
   }
 
   /**
@@ -71,12 +112,24 @@ export class Session {
     }
   }
 
+  /** Closes the connection; one that does not answer is broken off, or the relay would wait for it until TCP gives up. */
   async close(): Promise<void> {
+    clearInterval(this.#lifeSigns);
+    const breakOff = setTimeout(() => this.client.connection.stream.destroy(), CLOSE_TIMEOUT_MS);
     try {
       await this.client.end();
     } catch (error) {
       this.#logger.debug('closing the database connection failed', { error: messageOf(error) });
+    } finally {
+      clearTimeout(breakOff);
     }
+  }
+
+  /** Rounds may pause for longer than stand-bys are patient: while the broker is slow, say. */
+  #showLife(): void {
+    this.client.query('select').catch((error: unknown) => {
+      this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
+    });
   }
 
   /** 57014 and 57P01: the wait for a synchronous standby was cancelled, so the commit may not survive a failover. */

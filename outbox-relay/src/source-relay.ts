@@ -10,20 +10,20 @@ import {
 } from '@banyan/runtime';
 import { Leadership } from './leadership.js';
 import { resolveSourceRelayOptions, type SourceRelayConfig, type SourceRelayOptions } from './options.js';
-import { Session } from './session.js';
+import { Standby } from './standby.js';
 
 /**
  * What a source's relay is doing.
  * - down: no connection; the next round opens one → standby
- * - standby: connected, another relay leads; asks for the lock → leading
+ * - standby: connected, another relay leads; asks for the lock, and watches the leader → leading
  * - leading: publishes; on any error or doubt → down
  * - refusing: what it found needs a person's decision; it looks again now and then → down
  * - stopped
  */
 export type RelayState =
   | { is: 'down'; because: string }
-  | { is: 'standby'; session: Session }
-  | { is: 'leading'; session: Session; leadership: Leadership }
+  | { is: 'standby'; standby: Standby }
+  | { is: 'leading'; standby: Standby; leadership: Leadership }
   | { is: 'refusing'; because: string; code: ErrorCode }
   | { is: 'stopped' };
 
@@ -105,7 +105,7 @@ export class SourceRelay {
       case 'refusing':
         return this.#connect();
       case 'standby':
-        return this.#tryLead(state.session);
+        return this.#tryLead(state.standby);
       case 'leading': {
         const { published } = await state.leadership.runOnce(signal);
         this.#published += published;
@@ -118,17 +118,14 @@ export class SourceRelay {
   }
 
   async #connect(): Promise<Round> {
-    const { databaseUrl, source, logger } = this.#options;
-    const session = await Session.open(databaseUrl, `banyan-relay ${source}`, logger);
-    this.#state = { is: 'standby', session };
+    this.#state = { is: 'standby', standby: await Standby.open(this.#options) };
     return { next: 'now' };
   }
 
-  async #tryLead(session: Session): Promise<Round> {
-    session.check();
-    if (!(await session.tryLead())) return { next: 'after', delayMs: this.#options.standbyIntervalMs };
-    const leadership = await Leadership.begin(session, this.#options, this.#relay, this.#wakeup);
-    this.#state = { is: 'leading', session, leadership };
+  async #tryLead(standby: Standby): Promise<Round> {
+    if (!(await standby.tryLead())) return { next: 'after', delayMs: this.#options.standbyIntervalMs };
+    const leadership = await Leadership.begin(standby, this.#options, this.#relay, this.#wakeup);
+    this.#state = { is: 'leading', standby, leadership };
     return { next: 'now' };
   }
 
@@ -161,6 +158,6 @@ export class SourceRelay {
         });
       }
     }
-    if (state.is === 'leading' || state.is === 'standby') await state.session.close();
+    if (state.is === 'leading' || state.is === 'standby') await state.standby.close();
   }
 }

@@ -1,5 +1,5 @@
 import { streamOf, subjectsOf } from '@banyan/contracts';
-import { BanyanError } from '@banyan/runtime';
+import { BanyanError, type Logger } from '@banyan/runtime';
 import {
   DiscardPolicy,
   JetStreamApiError,
@@ -59,6 +59,28 @@ export async function readStream(manager: JetStreamManager, source: string): Pro
     if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
     throw error;
   }
+}
+
+export interface FindStreamOptions {
+  source: string;
+  /** Copies of a stream that has to be made. */
+  replicas: number;
+  /** What is known to have been acknowledged by it. */
+  ackedN: number;
+  logger: Logger;
+}
+
+/** The source's stream, which is made if there is none. @throws BanyanError BANYAN_STREAM_CONFIG */
+export async function findStream(manager: JetStreamManager, options: FindStreamOptions): Promise<StreamInfo> {
+  const { source, replicas, ackedN, logger } = options;
+  const found = await readStream(manager, source);
+  if (found !== undefined) {
+    checkStream(found.config, source);
+    return found;
+  }
+  const what = ackedN === 0 ? 'creating the stream' : 'the stream is gone: creating it again';
+  logger.warn(what, { source, ackedN });
+  return createStream(manager, source, replicas);
 }
 
 /** Creates the source's stream: files, kept by limits, and nobody may delete or purge. */

@@ -2,7 +2,8 @@ import { parsePosition, subjectsOf } from '@banyan/contracts';
 import { BanyanError } from '@banyan/runtime';
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { ClientBase } from 'pg';
-import { readBatch } from './batch.js';
+import { otherHistory } from './history/other-history.js';
+import { computeEvents } from './history/recompute.js';
 import { lastNOf, readTick, type Tick } from './tick.js';
 
 /** The last event in the stream, by its own headers. */
@@ -11,6 +12,8 @@ export interface Tail {
   n: number;
   tick: number;
   eventId: string;
+  /** Sequence of its message. Not always the stream's last one: messages after it may have been deleted. */
+  sequence: number;
 }
 
 /**
@@ -28,12 +31,12 @@ export async function readTail(
   const position = message.header.get('Banyan-Position');
   const tick = Number(message.header.get('Banyan-Tick'));
   if (position === '' || !Number.isSafeInteger(tick)) {
-    throw new BanyanError(
-      'BANYAN_OTHER_HISTORY',
+    throw otherHistory(
+      source,
       `message ${message.seq} of ${info.config.name} (${message.subject}) was not written by a relay: it has no position`,
     );
   }
-  return { ...parsePosition(position), tick, eventId: message.header.get('ce-id') };
+  return { ...parsePosition(position), tick, eventId: message.header.get('ce-id'), sequence: message.seq };
 }
 
 const RETAINED_AFTER = `select retained_after_tick from banyan.source`;
@@ -46,19 +49,26 @@ export interface Place {
   heads: number[];
 }
 
+/** Which source, and in which epoch this database is. */
+export interface Where {
+  source: string;
+  epoch: number;
+}
+
 /**
  * Finds the stream's tail in this database's own history.
  * @throws BanyanError BANYAN_OTHER_HISTORY if this database computes another event for that position, or none
  */
-export async function locateTail(client: ClientBase, tail: Tail, epoch: number): Promise<Place> {
+export async function locateTail(client: ClientBase, tail: Tail, where: Where): Promise<Place> {
+  const { epoch } = where;
   const tick = tail.epoch === epoch ? await readTick(client, tail.tick) : undefined;
   if (tick === undefined && tail.epoch === epoch) await refusePruned(client, tail);
   if (tick === undefined || tail.n < tick.firstN || tail.n > lastNOf(tick)) {
-    throw otherHistory(tail, `this database (epoch ${epoch}) has no such position in tick ${tail.tick}`);
+    throw elsewhere(tail, where, `this database (epoch ${epoch}) has no such position in tick ${tail.tick}`);
   }
   if (tail.n === lastNOf(tick))
-    return checkedPlace(tail, tick.lastEventId, { n: tail.n, tick, heads: [...tick.heads] });
-  return locateInside(client, tail, tick);
+    return checkedPlace(tail, where, { eventId: tick.lastEventId, n: tail.n, tick, heads: [...tick.heads] });
+  return locateInside(client, tail, { ...where, tick });
 }
 
 /** @throws BanyanError BANYAN_NOT_RETAINED if the tail's tick went with its events: then nobody can tell whose history it is */
@@ -72,15 +82,17 @@ async function refusePruned(client: ClientBase, tail: Tail): Promise<void> {
   );
 }
 
-/** The place of position n, somewhere in a tick's batch. Needs the batch's rows up to n. */
-async function locateInside(client: ClientBase, tail: Tail, tick: Tick): Promise<Place> {
+/** The place of position n, somewhere in a tick's batch. Needs all of the batch's rows. */
+async function locateInside(client: ClientBase, tail: Tail, where: Where & { tick: Tick }): Promise<Place> {
+  const { tick } = where;
   const before = await readTick(client, tick.tick - 1);
   const heads = [...(before?.heads ?? [])];
-  for await (const rows of readBatch(client, tick, tick.firstN, 1000)) {
-    for (const row of rows) {
-      heads[row.partition] = row.n;
-      if (row.n === tail.n) return checkedPlace(tail, row.eventId, { n: tail.n, tick, heads });
-    }
+  const stretch = { fromTick: tick.tick, toTick: tick.tick, fromN: tick.firstN, toN: tail.n };
+  const events = await computeEvents(client, stretch);
+  for (const { partition, n } of events) heads[partition] = n;
+  const last = events.at(-1);
+  if (before !== undefined && last?.n === tail.n) {
+    return checkedPlace(tail, where, { eventId: last.eventId, n: tail.n, tick, heads });
   }
   throw new BanyanError(
     'BANYAN_NOT_RETAINED',
@@ -88,12 +100,13 @@ async function locateInside(client: ClientBase, tail: Tail, tick: Tick): Promise
   );
 }
 
-function checkedPlace(tail: Tail, eventId: string | undefined, place: Place): Place {
+function checkedPlace(tail: Tail, where: Where, found: Place & { eventId: string | undefined }): Place {
+  const { eventId, ...place } = found;
   if (tail.eventId === eventId) return place;
-  throw otherHistory(tail, `this database has event ${eventId ?? 'none'} there`);
+  throw elsewhere(tail, where, `this database has event ${eventId ?? 'none'} there`);
 }
 
-function otherHistory(tail: Tail, what: string): BanyanError {
-  const where = `${tail.epoch}.${tail.n} (event ${tail.eventId}, tick ${tail.tick})`;
-  return new BanyanError('BANYAN_OTHER_HISTORY', `the stream ends at ${where}, but ${what}`);
+function elsewhere(tail: Tail, where: Where, what: string): BanyanError {
+  const at = `${tail.epoch}.${tail.n} (event ${tail.eventId}, tick ${tail.tick})`;
+  return otherHistory(where.source, `the stream ends at ${at}, but ${what}`);
 }
