@@ -1,5 +1,6 @@
 import { formatPosition, subjectOf } from '@banyan/contracts';
 import type { PositionedRow } from './batch.js';
+import { tracedHeaders } from './trace.js';
 import { WrittenHeaders } from './written-headers.js';
 
 /** One event as it goes into the stream, all but the header that chains it to the message before. */
@@ -29,7 +30,8 @@ export function messageOf(row: PositionedRow, context: MessageContext): Outgoing
     `Banyan-Position: ${formatPosition(epoch, row.n)}\r\nBanyan-Tick: ${tick}\r\n` +
     `Banyan-Prev: ${formatPosition(epoch, prevN)}\r\n`;
   if (row.aggregateVersion !== undefined) lines += `Banyan-Version: ${row.aggregateVersion}\r\n`;
-  for (const name in row.headers) lines += `${name}: ${row.headers[name] ?? ''}\r\n`;
+  const headers = tracedHeaders(row, source);
+  for (const name in headers) lines += `${name}: ${headers[name] ?? ''}\r\n`;
   const subject = subjectOf(source, {
     aggregate: row.aggregateType,
     type: row.eventType,

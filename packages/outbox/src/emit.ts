@@ -1,3 +1,4 @@
+import { context, propagation } from '@opentelemetry/api';
 import type { EventDefinition } from '@banyan/contracts';
 import type { Queryable } from '@banyan/runtime';
 
@@ -18,7 +19,7 @@ const EMIT = 'select banyan.emit($1, $2, $3, $4, $5, $6, coalesce($7, gen_random
 /**
  * Publishes an event when, and only when, the caller's transaction commits: a rollback means that it never happened.
  * Change the aggregate's row first, so that its lock orders the events of one key, and put the version which that change
- * returned into `data`.
+ * returned into `data`. The trace of the caller, if OpenTelemetry is set up, travels with the event.
  *
  * @param tx the caller's open transaction
  * @returns the event's id
@@ -38,10 +39,19 @@ export async function emit<T>(
     event.type,
     event.encode(data),
     event.versionOf(data),
-    options.headers ?? {},
+    { ...traceHeaders(), ...options.headers },
     options.eventId ?? null,
   ]);
   const [row] = rows;
   if (row === undefined) throw new Error('banyan.emit returned no row');
   return row.id;
+}
+
+/** The trace that the writer is in, if any (W3C Trace Context): whoever applies the event goes on with it. */
+function traceHeaders(): Record<string, string> {
+  const carrier: Record<string, string> = {};
+  propagation.inject(context.active(), carrier);
+  const { traceparent, tracestate } = carrier;
+  if (traceparent === undefined) return {};
+  return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
 }

@@ -4,6 +4,7 @@ import type { HandlerEntry } from './handler.js';
 import type { IncomingEvent } from './incoming-event.js';
 import { judge, type StoredPosition } from './judge.js';
 import type { PositionStore, StreamHint } from './position-store.js';
+import { traced } from './trace.js';
 
 export interface ApplyCounts {
   applied: number;
@@ -77,7 +78,7 @@ export class BatchApplier {
     const entry = this.#handlers.get(event.type);
     if (entry === undefined) return false;
     try {
-      await entry.handle(this.#client, event);
+      await traced(event, () => entry.handle(this.#client, event));
       return true;
     } catch (error) {
       const what = `${event.source} ${event.epoch}.${event.n} ${event.type} of ${event.aggregate} ${event.aggregateId}`;
