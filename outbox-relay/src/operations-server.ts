@@ -54,18 +54,26 @@ export class OperationsServer {
 }
 
 function answer(parts: OperationsParts, request: IncomingMessage, response: ServerResponse): void {
-  switch (request.url?.split('?')[0]) {
-    case '/healthz':
-      return send(response, 200, { status: 'ok', sources: parts.status() });
+  const path = request.url?.split('?')[0] ?? '';
+  switch (path) {
+    case '/healthz': {
+      send(response, 200, { status: 'ok', sources: parts.status() });
+      return;
+    }
     case '/readyz': {
       const sources = parts.flow();
       const ready = sources.every(({ flowing }) => flowing);
-      return send(response, ready ? 200 : 503, { status: ready ? 'ok' : 'events do not flow', sources });
+      send(response, ready ? 200 : 503, { status: ready ? 'ok' : 'events do not flow', sources });
+      return;
     }
-    case '/metrics':
-      return parts.metrics(request, response);
-    default:
-      return send(response, 404, { status: 'there are /healthz, /readyz and /metrics' });
+    case '/metrics': {
+      parts.metrics(request, response);
+      return;
+    }
+    default: {
+      send(response, 404, { status: 'there are /healthz, /readyz and /metrics' });
+      return;
+    }
   }
 }
 

@@ -176,7 +176,7 @@ function text(name: string, value: unknown, must: string): string {
   if (typeof value === 'string' && value !== '') return value;
   throw new BanyanError(
     'BANYAN_OPTION_INVALID',
-    `${name} must be ${must}, not ${JSON.stringify(value) ?? 'nothing'}`,
+    `${name} must be ${must}, not ${value === undefined ? 'nothing' : JSON.stringify(value)}`,
   );
 }
 

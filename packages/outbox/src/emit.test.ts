@@ -30,8 +30,8 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-const rows = async (id: string): Promise<unknown[]> =>
-  (await database.pool.query('select * from banyan.outbox where aggregate_id = $1', [id])).rows;
+const rows = async (id: string): Promise<object[]> =>
+  (await database.pool.query<object>('select * from banyan.outbox where aggregate_id = $1', [id])).rows;
 
 describe('emit', () => {
   it('writes the event with the version and in the partition of its aggregate', async () => {
