@@ -107,7 +107,7 @@ export class Leadership {
         ...aligned,
       });
     } catch (error) {
-      await Promise.all(opened.map((part) => part.close()));
+      await Promise.all(opened.map(async (part) => part.close()));
       throw error;
     }
   }
