@@ -34,13 +34,14 @@ export class Retention {
   readonly #loop: Loop;
   #client: pg.Client | undefined;
   #failures = 0;
+  #isFirst = true;
 
   /** @param ackedTick the last tick whose events are all acknowledged, as this leadership has seen it */
   constructor(options: RetentionOptions, ackedTick: () => number) {
     this.#options = options;
     this.#ackedTick = ackedTick;
     this.#loop = new Loop({
-      runOnce: async () => this.#after(await this.sweep()),
+      runOnce: async () => (this.#isFirst ? this.#first() : this.#after(await this.sweep())),
       onError: (error) => Promise.resolve(this.#afterFailure(error)),
     });
   }
@@ -81,6 +82,12 @@ export class Retention {
       this.#client = undefined;
       await client.end();
     }
+  }
+
+  /** Not at once: a new leader has more urgent things to do, and a source's relays should not all sweep together. */
+  #first(): Round {
+    this.#isFirst = false;
+    return { next: 'after', delayMs: this.#options.retentionCheckMs * (0.5 + 0.5 * Math.random()) };
   }
 
   #after(counts: SweepCounts): Round {
