@@ -26,11 +26,12 @@ export function messageOf(row: PositionedRow, context: MessageContext): Outgoing
   let lines =
     `ce-specversion: 1.0\r\nce-id: ${row.eventId}\r\nce-source: /${source}\r\n` +
     `ce-type: ${source}.${row.eventType}\r\nce-time: ${row.emittedAt}\r\nce-subject: ${id}\r\n` +
-    `ce-partitionkey: ${row.aggregateType}/${id}\r\ncontent-type: application/protobuf\r\n` +
+    `ce-partitionkey: ${row.aggregateType}/${id}\r\n` +
     `Banyan-Position: ${formatPosition(epoch, row.n)}\r\nBanyan-Tick: ${tick}\r\n` +
     `Banyan-Prev: ${formatPosition(epoch, prevN)}\r\n`;
   if (row.aggregateVersion !== undefined) lines += `Banyan-Version: ${row.aggregateVersion}\r\n`;
   const headers = tracedHeaders(row, source);
+  if (headers['content-type'] === undefined) lines += 'content-type: application/protobuf\r\n';
   for (const name in headers) lines += `${name}: ${headers[name] ?? ''}\r\n`;
   const subject = subjectOf(source, {
     aggregate: row.aggregateType,
