@@ -40,15 +40,22 @@ export function checkServer(connection: NatsConnection): void {
   }
 }
 
-/** Opens JetStream's management API, or says that the server has none. */
+/** Opens JetStream's management API. @throws BanyanError BANYAN_NATS_UNSUPPORTED if the server or account has none */
 export async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
   try {
     return await jetstreamManager(connection);
   } catch (error) {
+    // Anything else, such as a time-out, passes: the broker may be starting, or be without a leader.
+    if (!isNotEnabled(error)) throw error;
     throw new BanyanError('BANYAN_NATS_UNSUPPORTED', 'JetStream does not answer on this server or account', {
       cause: error,
     });
   }
+}
+
+/** nats.js does not export the class of this error. */
+function isNotEnabled(error: unknown): boolean {
+  return error instanceof Error && error.constructor.name === 'JetStreamNotEnabled';
 }
 
 /** The source's stream, from its leader; undefined if there is none. */
