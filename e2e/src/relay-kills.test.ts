@@ -52,7 +52,8 @@ it(`keeps the stream itself free of duplicates, gaps and inversions through ${KI
   }
   await writers.stop();
   relay = await RelayProcess.start(options);
-  const { committed, rolledBack } = writers.counts;
+  const { committed, rolledBack, broken } = writers.counts;
+  expect(broken).toBe(0);
   await vi.waitFor(async () => expect(await messages()).toBe(committed), { timeout: 20_000, interval: 50 });
   const report = await auditStream(database.pool, nats.connection, source);
   expect(report).toMatchObject({ committed, messages: committed });

@@ -6,6 +6,8 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Programs of the workspace, as built. */
 export const PROGRAMS = {
+  demo: join(ROOT, 'e2e/dist/demo/main.js'),
+  dev: join(ROOT, 'e2e/dist/dev/main.js'),
   relay: join(ROOT, 'outbox-relay/bin/banyan-relay.js'),
   banyan: join(ROOT, 'packages/playbook/bin/banyan.js'),
   teams: join(ROOT, 'services/teams/dist/main.js'),

@@ -1,22 +1,27 @@
+import { wait } from '@banyan/runtime';
 import type { Pool, PoolClient } from 'pg';
 import { Random } from './traffic/random.js';
 
-const LOCK = `select banyan.lock_key('project', $1)`;
-const EMIT = `select banyan.emit('project', $1, 'ProjectRenamed', $2, $3)`;
+const LOCK = `select banyan.lock_key('note', $1)`;
+const EMIT = `select banyan.emit('note', $1, 'NoteWritten', $2, $3)`;
+/** Before a writer whose database has gone tries again, in ms. */
+const PAUSE_MS = 25;
 
 /** What writers have done so far. */
 export interface WriterCounts {
   /** Events of transactions that committed. */
   committed: number;
   rolledBack: number;
+  /** Transactions that ended with an error: whether those committed is not known. */
+  broken: number;
 }
 
 /**
  * Writers of plain SQL, as in any language: many at once, several events a transaction, a few keys that they fight for,
- * every fourth transaction rolled back, every tenth slow.
+ * every fourth transaction rolled back, every tenth slow. They go on when their database dies and comes back.
  */
 export class Writers {
-  readonly counts: WriterCounts = { committed: 0, rolledBack: 0 };
+  readonly counts: WriterCounts = { committed: 0, rolledBack: 0, broken: 0 };
   readonly #pool: Pool;
   readonly #random: Random;
   #stopped = false;
@@ -38,12 +43,27 @@ export class Writers {
 
   async #write(): Promise<void> {
     while (!this.#stopped) {
-      const client = await this.#pool.connect();
       try {
-        await this.#transaction(client);
-      } finally {
-        client.release();
+        await this.#once();
+      } catch {
+        this.counts.broken += 1;
+        await wait(PAUSE_MS);
       }
+    }
+  }
+
+  async #once(): Promise<void> {
+    const client = await this.#pool.connect();
+    // Said of a connection that is lost between two queries; the next query fails anyway.
+    const lost = (): void => undefined;
+    client.on('error', lost);
+    try {
+      await this.#transaction(client);
+      client.off('error', lost);
+      client.release();
+    } catch (error) {
+      client.release(true);
+      throw error;
     }
   }
 

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { isBanyanError, messageOf } from '@banyan/runtime';
 import { connect } from '@nats-io/transport-node';
 import { DevFile } from '../dev-file.js';
@@ -11,19 +10,11 @@ import { untilSignal } from '../until-signal.js';
 import { figuresOf, readEvidence, type StageFigures } from './evidence.js';
 import { isLedgerBalanced, readLedger, type Ledger } from './ledger.js';
 import { Operator } from './operator.js';
+import { HELP, readOptions, type Options } from './options.js';
 import { settle } from './settle.js';
 import { EDGE, Story } from './story.js';
 import { Teller } from './teller.js';
 import { tellOutcome } from './outcome.js';
-
-const HELP = `npm run demo: moves ${EDGE} from a gRPC call to a local replica fed by events, under load,
-with the relay killed on the way, and checks that the books balance. About a minute. Exits with 1 if any promise fails.
-
-  --json         print one JSON object as the last line (all else goes to stderr)
-  --keep         leave everything running at the end, until Ctrl-C; npx banyan finds it
-  --quick        show each stage for a moment only
-  --seed <n>     of the traffic (default 1)
-`;
 
 /** What the demo found; printed with --json. */
 export interface Outcome {
@@ -34,13 +25,6 @@ export interface Outcome {
   traffic: { ok: number; refused: number; failed: number; failures: string[] };
   relayKills: number;
   seconds: number;
-}
-
-interface Options {
-  json: boolean;
-  keep: boolean;
-  quick: boolean;
-  seed: number;
 }
 
 async function main(options: Options): Promise<boolean> {
@@ -75,7 +59,7 @@ async function run(options: Options, file: DevFile | undefined): Promise<boolean
 async function play(
   system: MigratedSystem,
   teller: Teller,
-  { seed, quick }: Options,
+  { seed, shownMs, minComparisons }: Options,
 ): Promise<Omit<Outcome, 'seconds'>> {
   const nats = await connect({ servers: system.natsUrl });
   const clients = new Clients(system.addresses, 'demo');
@@ -84,8 +68,8 @@ async function play(
     teller.say('making teams, members and projects');
     await traffic.world.seed(4, 60);
     traffic.start();
-    const operator = new Operator(system.natsUrl);
-    const story = new Story({ system, nats, traffic, operator, teller, shownMs: quick ? 500 : 5000 });
+    const operator = new Operator(system.natsUrl, minComparisons);
+    const story = new Story({ system, nats, traffic, operator, teller, shownMs });
     await story.tell();
     await traffic.stop();
     await settle(system, nats, 20_000);
@@ -112,21 +96,6 @@ async function keep(
   await file.withdraw();
 }
 
-function read(): Options | 'help' {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      quick: { type: 'boolean', default: false },
-      seed: { type: 'string', default: '1' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  const { json, keep, quick, seed } = values;
-  if (!/^\d{1,9}$/.test(seed)) throw new Error(`--seed must be a whole number, not ${JSON.stringify(seed)}`);
-  return values.help ? 'help' : { json, keep, quick, seed: Number(seed) };
-}
-
 function fail(error: unknown): void {
   const remedy = isBanyanError(error) ? error.remedy : '';
   process.stderr.write(`${messageOf(error)}\n${remedy === '' ? '' : `${remedy}\n`}`);
@@ -139,7 +108,7 @@ function fail(error: unknown): void {
 
 outliveReaders();
 try {
-  const options = read();
+  const options = readOptions();
   if (options === 'help') process.stdout.write(HELP);
   else process.exit((await main(options)) ? 0 : 1);
 } catch (error) {

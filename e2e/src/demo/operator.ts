@@ -12,13 +12,17 @@ export interface CommandAnswer {
 /** Runs the `banyan` command as an operator would, as a process of its own. */
 export class Operator {
   readonly #natsUrl: string;
+  readonly #minComparisons: number;
 
-  constructor(natsUrl: string) {
+  /** @param minComparisons how many comparisons the gates ask for */
+  constructor(natsUrl: string, minComparisons: number) {
     this.#natsUrl = natsUrl;
+    this.#minComparisons = minComparisons;
   }
 
   run(...args: string[]): Promise<CommandAnswer> {
-    const all = [PROGRAMS.banyan, ...args, '--json', '--nats', this.#natsUrl];
+    const gate = ['--min-comparisons', String(this.#minComparisons)];
+    const all = [PROGRAMS.banyan, ...args, ...gate, '--json', '--nats', this.#natsUrl];
     return new Promise((resolve, reject) => {
       execFile(process.execPath, all, (error, stdout, stderr) => {
         const line = stdout.trim().split('\n').at(-1) ?? '';

@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { expect, it } from 'vitest';
+import type { Outcome } from './demo/main.js';
+import { PROGRAMS } from './root.js';
+
+async function runDemo(...args: string[]): Promise<{ code: number; lines: string[] }> {
+  const child = spawn(process.execPath, [PROGRAMS.demo, ...args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, NATS_URL: '' },
+  });
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, lines };
+}
+
+it('moves the edge up its ladder under load, and its books balance', async () => {
+  const { code, lines } = await runDemo('--quick', '--json');
+  expect(lines).toHaveLength(1);
+  const { ok, ledger, stages, traffic, relayKills } = JSON.parse(lines[0] ?? '') as Outcome;
+  expect({ ok, code, relayKills }).toEqual({ ok: true, code: 0, relayKills: 1 });
+  expect(traffic.failed).toBe(0);
+  for (const { committed, messages } of Object.values(ledger.streams)) expect(messages).toBe(committed);
+  expect(ledger.replica.replicaRows).toBe(ledger.replica.sourceRows);
+  const climbed = ['call', 'shadow', 'prefer-replica', 'replica', 'prefer-replica'];
+  expect(stages.map(({ stage }) => stage)).toEqual(climbed);
+  expect(stages.find(({ stage }) => stage === 'replica')).toMatchObject({ failed: 0, wrong: 0 });
+}, 150_000);
+
+it('ends with one object too when it cannot run', async () => {
+  const { code, lines } = await runDemo('--json', '--seed', 'none');
+  expect(code).toBe(1);
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ ok: false, error: { code: 'UNEXPECTED' } });
+});
