@@ -33,7 +33,7 @@ async function put(id: string, n: number, prevN = n - 1): Promise<void> {
   head.set('ce-partitionkey', 'project/p');
   head.set('Banyan-Position', formatPosition(1, n));
   head.set('Banyan-Prev', formatPosition(1, prevN));
-  await nats.connection.request(`evt.${source}.project.ProjectRenamed.07`, '', { headers: head });
+  await nats.connection.request(`evt.${source}.project.ProjectRenamed.07`, '', { headers: head, timeout: 2000 });
 }
 
 async function putInOrder(order: readonly number[]): Promise<void> {

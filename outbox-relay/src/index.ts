@@ -2,3 +2,4 @@ export { auditStream, isBalanced, type AuditReport } from './audit.js';
 export { Relay } from './relay.js';
 export { SourceRelay, type RelayState, type SourceRelayStatus } from './source-relay.js';
 export { type SourceRelayConfig, type SourceRelayOptions } from './options.js';
+export { newEpoch, type NewEpoch, type NewEpochOptions } from './history/new-epoch.js';

@@ -1,10 +1,15 @@
 import { isBanyanError, messageOf } from '@banyan/runtime';
 import { readFlags } from './flags.js';
 import { HELP } from './help.js';
+import { runNewEpoch } from './new-epoch-command.js';
 import { FLAGS, readSettings } from './process-settings.js';
 import { RelayProcess } from './relay-process.js';
 
 async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === 'new-epoch') {
+    process.exitCode = await runNewEpoch(args.slice(1), process.env);
+    return;
+  }
   const flags = readFlags(args, FLAGS);
   if (flags.has('help')) {
     process.stdout.write(HELP);

@@ -22,6 +22,8 @@ export const ERROR_CODES = {
     'The database’s history is not the one in the stream. Find out which is right before anything is published.',
   BANYAN_NOT_RETAINED:
     'The rows needed have left the outbox. Raise its retention, or rebuild the stream’s readers.',
+  BANYAN_EPOCH_REFUSED:
+    'Stop the relays of this source first, if its database’s history is really to begin anew.',
   BANYAN_STREAM_HOLE:
     'Let nobody but the relay publish on evt.<source>.> (NATS permissions). The missing events are in the outbox.',
   BANYAN_POOLING_UNSUPPORTED:
