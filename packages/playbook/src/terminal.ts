@@ -12,6 +12,8 @@ export interface Terminal {
 
 /** The terminal of this process. It asks only where both input and output are a person's. */
 export function processTerminal(): Terminal {
+  // Nobody reads on (`banyan status | head`): a command that changes something still ends as it should.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   return {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
@@ -19,11 +21,18 @@ export function processTerminal(): Terminal {
   };
 }
 
+/** Ctrl-C and Ctrl-D count as no. */
 async function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const left = new AbortController();
+  lines.once('close', () => left.abort());
   try {
-    const answer = await lines.question(`${question} [y/N] `);
+    const answer = await lines.question(`${question} [y/N] `, { signal: left.signal });
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    if (!left.signal.aborted) throw error;
+    process.stdout.write('\n');
+    return false;
   } finally {
     lines.close();
   }
