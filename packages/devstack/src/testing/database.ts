@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { migrate, type Role } from '@banyan/migrations';
+import { wait } from '@banyan/runtime';
 import { Pool, type PoolClient } from 'pg';
 import { testEngines } from './engine-service.js';
 import { uniqueName } from './names.js';
@@ -22,6 +23,7 @@ export interface TestDatabase {
 
 // Any number, as long as nobody else on the server locks it: "banyan" in letters of a telephone.
 const TEMPLATE_LOCK = 226_926;
+const LEAVING_PATIENCE_MS = 500;
 const MIGRATIONS = new URL('../../../../migrations/', import.meta.url);
 
 let administration: Promise<Pool> | undefined;
@@ -39,9 +41,23 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
   for (const statement of statements) await pool.query(statement);
   const drop = async (): Promise<void> => {
     await pool.end();
+    await untilLeft(admin, name);
     await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   };
   return { url, pool, drop };
+}
+
+/**
+ * A client that has said goodbye is still there for a moment, and one that is thrown out in it raises an error that nobody
+ * listens to any more. So only those who stay are thrown out.
+ */
+async function untilLeft(admin: Pool, database: string): Promise<void> {
+  const deadline = performance.now() + LEAVING_PATIENCE_MS;
+  const isUsed = async (): Promise<boolean> => {
+    const found = await admin.query('SELECT FROM pg_stat_activity WHERE datname = $1 LIMIT 1', [database]);
+    return found.rowCount !== 0;
+  };
+  while ((await isUsed()) && performance.now() < deadline) await wait(10);
 }
 
 function administrate(): Promise<Pool> {
