@@ -4,6 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/nats-core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { auditStream, isBalanced } from './audit.js';
+import { newestTick, takeTick } from './tick.js';
 
 let database: TestDatabase;
 let nats: TestNats;
@@ -33,7 +34,10 @@ async function put(id: string, n: number, prevN = n - 1): Promise<void> {
   head.set('ce-partitionkey', 'project/p');
   head.set('Banyan-Position', formatPosition(1, n));
   head.set('Banyan-Prev', formatPosition(1, prevN));
-  await nats.connection.request(`evt.${source}.project.ProjectRenamed.07`, '', { headers: head, timeout: 2000 });
+  await nats.connection.request(`evt.${source}.project.ProjectRenamed.07`, '', {
+    headers: head,
+    timeout: 2000,
+  });
 }
 
 async function putInOrder(order: readonly number[]): Promise<void> {
@@ -75,4 +79,57 @@ it('counts events that no transaction committed', async () => {
   await putInOrder([0, 1, 2, 3]);
   await put('00000000-0000-4000-8000-000000000000', 5);
   expect(await audit()).toMatchObject({ unknown: 1 });
+});
+
+/** As the relay does before it publishes: from then on positions can be computed. */
+async function recordTick(): Promise<void> {
+  const client = await database.pool.connect();
+  await takeTick(client, await newestTick(client));
+  client.release();
+}
+
+it('compares by position, stretch by stretch', async () => {
+  await recordTick();
+  await putInOrder([0, 1, 2, 3]);
+  expect(await audit()).toMatchObject({ ranges: 1, differences: [], repair: 'nothing' });
+});
+
+it('tells a tail that the relay brings back by itself', async () => {
+  await recordTick();
+  await putInOrder([0, 1]);
+  expect(await audit()).toMatchObject({
+    repair: 'relay',
+    differences: [{ kind: 'missing-at-end', inStream: 2, inDatabase: 4, first: { n: 3, database: ids[2] } }],
+  });
+});
+
+it('tells a hole that only the outbox can fill', async () => {
+  await recordTick();
+  await put(ids[0] ?? '', 1);
+  await put(ids[2] ?? '', 3);
+  await put(ids[3] ?? '', 4);
+  expect(await audit()).toMatchObject({
+    repair: 'ranges',
+    differences: [{ kind: 'missing-inside', first: { n: 2, stream: undefined, database: ids[1] } }],
+  });
+});
+
+it('tells another history by the first position that holds another event', async () => {
+  await recordTick();
+  const other = '00000000-0000-4000-8000-000000000000';
+  await put(ids[0] ?? '', 1);
+  await put(other, 2);
+  await put(ids[2] ?? '', 3);
+  expect(await audit()).toMatchObject({
+    repair: 'decision',
+    differences: [
+      { kind: 'other-event', fromN: 1, toN: 10_000, first: { n: 2, stream: other, database: ids[1] } },
+    ],
+  });
+});
+
+it('counts a message of a stranger as unknown', async () => {
+  await putInOrder([0, 1, 2, 3]);
+  await nats.connection.request(`evt.${source}.stranger`, 'x', { timeout: 2000 });
+  expect(await audit()).toMatchObject({ messages: 5, unknown: 1, repair: 'decision' });
 });

@@ -1,104 +1,77 @@
-import { parsePosition, streamOf } from '@banyan/contracts';
-import type { Queryable } from '@banyan/runtime';
-import { jetstream, jetstreamManager, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { ClientBase, PoolClient } from 'pg';
+import { countAll, type AuditCounts } from './audit/counts.js';
+import { compareRanges, type RangeDifference } from './audit/compare-ranges.js';
+import { copyStream } from './history/stream-table.js';
+import { openManager } from './stream.js';
 
-/** How a source's stream compares with its outbox. All but the first two are 0 when the books balance. */
-export interface AuditReport {
-  /** Rows in the outbox: what writers have committed and is still retained. */
-  committed: number;
-  messages: number;
-  /** Event ids that are in the stream more than once. */
-  duplicates: number;
-  /** Positions that are not the one before plus one. */
-  gaps: number;
-  /** Messages whose `Banyan-Prev` is not the last position of their partition. */
-  brokenLinks: number;
-  /** Events that stand in the stream before an earlier one of the same key. */
-  inversions: number;
-  /** Committed events that are not in the stream. */
-  missing: number;
-  /** Messages whose event is not in the outbox: rolled back, or of another history. */
-  unknown: number;
+export type { RangeDifference };
+
+/**
+ * What would mend it.
+ * - `nothing`: there is nothing to mend
+ * - `relay`: the relay publishes what is missing at the stream's end by itself
+ * - `ranges`: messages inside are missing; readers get them from the range service. To have them in the stream again,
+ *   delete the stream: the relay publishes what is retained at the same positions
+ * - `decision`: the stream holds other events than the database; see docs/histories.md
+ */
+export type Repair = 'nothing' | 'relay' | 'ranges' | 'decision';
+
+/** How a source's stream compares with its outbox. */
+export interface AuditReport extends AuditCounts {
+  /** Stretches of 10,000 positions that were compared by count and digest. */
+  ranges: number;
+  /** Those that differ, each with its first difference. */
+  differences: RangeDifference[];
+  repair: Repair;
 }
 
 /** True when nothing is wrong. */
 export function isBalanced(report: AuditReport): boolean {
   const { duplicates, gaps, brokenLinks, inversions, missing, unknown } = report;
-  return duplicates + gaps + brokenLinks + inversions + missing + unknown === 0;
+  return duplicates + gaps + brokenLinks + inversions + missing + unknown + report.differences.length === 0;
 }
 
-const ROWS = `select event_id as id, seq from banyan.outbox`;
+/** A pool of connections to the source's database. */
+export interface AuditDatabase {
+  connect: () => Promise<PoolClient>;
+}
 
 /**
- * Reads a source's whole stream and all of its retained outbox, and compares them. Run it while nobody writes: what is on
- * its way counts as missing. Needs memory for the ids of all events.
+ * Reads a source's whole stream and compares it with all of its retained outbox: by event, whatever the ticks say, and by
+ * position, as the ticks say. Run it while nobody writes: what is on its way counts as missing. The comparison is made in
+ * the database, in a temporary table of the messages' headers, so this process needs memory for a page only.
  */
-export async function auditStream(db: Queryable, nats: NatsConnection, source: string): Promise<AuditReport> {
-  const { rows } = await db.query<{ id: string; seq: string }>(ROWS);
-  const books = new Books(new Map(rows.map(({ id, seq }) => [id, Number(seq)])));
-  for await (const message of readAll(nats, streamOf(source))) books.enter(message);
-  return books.report();
-}
-
-async function* readAll(nats: NatsConnection, stream: string): AsyncGenerator<JsMsg> {
-  const { state } = await (await jetstreamManager(nats)).streams.info(stream);
-  if (state.messages === 0) return;
-  const consumer = await jetstream(nats).consumers.get(stream);
-  for await (const message of await consumer.consume()) {
-    yield message;
-    if (message.seq >= state.last_seq) return;
+export async function auditStream(
+  db: AuditDatabase,
+  nats: NatsConnection,
+  source: string,
+): Promise<AuditReport> {
+  const client = await db.connect();
+  try {
+    return await auditWith(client, nats, source);
+  } finally {
+    client.release();
   }
 }
 
-type CountName = Exclude<keyof AuditReport, 'committed' | 'missing' | 'messages'>;
-
-class Books {
-  readonly #seqOf: ReadonlyMap<string, number>;
-  readonly #seen = new Set<string>();
-  readonly #headOf = new Map<string, number>();
-  readonly #lastSeqOfKey = new Map<string, number>();
-  readonly #counts = { messages: 0, duplicates: 0, gaps: 0, brokenLinks: 0, inversions: 0, unknown: 0 };
-  #lastN: number | undefined;
-
-  constructor(seqOf: ReadonlyMap<string, number>) {
-    this.#seqOf = seqOf;
+async function auditWith(client: ClientBase, nats: NatsConnection, source: string): Promise<AuditReport> {
+  const manager = await openManager(nats);
+  await client.query('begin');
+  try {
+    await copyStream(client, { nats, manager }, source);
+    const counts = await countAll(client);
+    const { ranges, differences } = await compareRanges(client);
+    return { ...counts, ranges, differences, repair: repairOf(counts, differences) };
+  } finally {
+    await client.query('rollback');
   }
+}
 
-  enter(message: JsMsg): void {
-    const header = (name: string): string => message.headers?.get(name) ?? '';
-    const id = header('ce-id');
-    const { n } = parsePosition(header('Banyan-Position'));
-    const partition = message.subject.split('.').at(-1) ?? '';
-    this.#counts.messages += 1;
-    this.#count('duplicates', this.#seen.has(id));
-    this.#count('gaps', this.#lastN !== undefined && n !== this.#lastN + 1);
-    this.#count('brokenLinks', this.#isBroken(partition, parsePosition(header('Banyan-Prev')).n));
-    this.#enterKey(header('ce-partitionkey'), this.#seqOf.get(id));
-    this.#seen.add(id);
-    this.#headOf.set(partition, n);
-    this.#lastN = n;
-  }
-
-  report(): AuditReport {
-    const missing = [...this.#seqOf.keys()].filter((id) => !this.#seen.has(id)).length;
-    return { committed: this.#seqOf.size, missing, ...this.#counts };
-  }
-
-  /** The first message of a partition may link to one that has left the stream. */
-  #isBroken(partition: string, prevN: number): boolean {
-    const head = this.#headOf.get(partition);
-    return head !== undefined && head !== prevN;
-  }
-
-  #enterKey(key: string, seq: number | undefined): void {
-    this.#count('unknown', seq === undefined);
-    if (seq === undefined) return;
-    this.#count('inversions', seq < (this.#lastSeqOfKey.get(key) ?? 0));
-    this.#lastSeqOfKey.set(key, seq);
-  }
-
-  #count(what: CountName, happened: boolean): void {
-    if (happened) this.#counts[what] += 1;
-  }
+function repairOf(counts: AuditCounts, differences: readonly RangeDifference[]): Repair {
+  const { duplicates, brokenLinks, inversions, unknown, gaps } = counts;
+  const foreign = differences.some(({ kind }) => kind === 'other-event');
+  if (foreign || duplicates + inversions + unknown > 0) return 'decision';
+  if (gaps + brokenLinks > 0 || differences.some(({ kind }) => kind === 'missing-inside')) return 'ranges';
+  return counts.missing + differences.length > 0 ? 'relay' : 'nothing';
 }

@@ -7,9 +7,9 @@ export interface ComputedEvent {
   partition: number;
 }
 
-// Each tick's batch once more, by the stored snapshots; event ids only. A tick of which some rows have left the outbox
+// Parameters: the first and last tick, the first and last n. Each tick’s batch once more, by the stored snapshots; event ids only. A tick of which some rows have left the outbox
 // gives none: what is left of it could not be counted.
-const COMPUTE = `
+export const COMPUTE = `
 with ticks as materialized (
   select this.tick, this.first_n, this.events, this.snapshot, pg_snapshot_xmax(prev.snapshot) as from_xid,
     pg_snapshot_xmax(this.snapshot) as to_xid, array(select pg_snapshot_xip(prev.snapshot)) as late
