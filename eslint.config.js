@@ -26,8 +26,8 @@ const DIRECTION = [
   ],
   [
     'packages/playbook',
-    ['control', 'edge', 'runtime'],
-    'the command speaks to processes through control, not into them',
+    ['control', 'edge', 'contracts', 'runtime'],
+    'the command speaks to processes over NATS, not into them',
   ],
   ['packages/service-host', ['runtime'], 'hosting a gRPC service has nothing to do with events'],
   [
@@ -127,7 +127,9 @@ export default tseslint.config(
   },
   {
     files: ['**/*.{js,mjs}'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', performance: 'readonly' } },
+    languageOptions: {
+      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', performance: 'readonly' },
+    },
   },
   ...DIRECTION.flatMap(([folder, allowed, reason]) => [
     ban(folder, allowed, reason, [`${folder}/**/*.ts`]),

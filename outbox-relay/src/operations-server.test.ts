@@ -1,4 +1,10 @@
-import { encodeHeartbeat, heartbeatSubjectOf, streamOf } from '@banyan/contracts';
+import {
+  decodeRelayReport,
+  encodeHeartbeat,
+  heartbeatSubjectOf,
+  RELAY_REPORT_SUBJECT,
+  streamOf,
+} from '@banyan/contracts';
 import { testDatabase, testNats, uniqueName, type TestDatabase, type TestNats } from '@banyan/devstack';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -90,6 +96,24 @@ describe('/metrics', () => {
         expect(text).toMatch(new RegExp(`banyan_relay_acked_position\\{source="${source}"[^}]*\\} 1\\b`));
       },
       { timeout: 10_000, interval: 20 },
+    );
+  });
+});
+
+describe('the report over NATS', () => {
+  it('says what the process does for each source', async () => {
+    await start();
+    const own = async (): Promise<unknown> => {
+      const answers = await nats.connection.requestMany(RELAY_REPORT_SUBJECT, '', { maxWait: 100 });
+      for await (const answer of answers) {
+        const report = decodeRelayReport(answer.string())?.sources.find((each) => each.source === source);
+        if (report !== undefined) return report;
+      }
+      return undefined;
+    };
+    await eventually(
+      own,
+      expect.objectContaining({ source, state: 'leading', unsentAgeMs: expect.any(Number) }),
     );
   });
 });

@@ -11,3 +11,9 @@ export { formatPosition, parsePosition, type Position } from './position.js';
 export { PARTITIONS, partitionOf } from './partition.js';
 export { heartbeatSubjectOf, partitionSubjectOf, streamOf, subjectOf, subjectsOf } from './subjects.js';
 export { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from './heartbeat.js';
+export {
+  decodeRelayReport,
+  RELAY_REPORT_SUBJECT,
+  type RelayReport,
+  type RelaySourceReport,
+} from './relay-report.js';

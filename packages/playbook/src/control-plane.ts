@@ -35,7 +35,8 @@ export async function withControlPlane<T>(
   }
 }
 
-async function reach(server: string): Promise<NatsConnection> {
+/** Connects to NATS for one command. @throws BANYAN_CONTROL_UNREACHABLE */
+export async function reach(server: string): Promise<NatsConnection> {
   try {
     return await connect({ servers: server, name: 'banyan', timeout: 3_000, reconnect: false });
   } catch (error) {

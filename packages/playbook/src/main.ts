@@ -3,6 +3,7 @@ import { BanyanError, messageOf } from '@banyan/runtime';
 import { addAdvance } from './commands/advance.js';
 import { addBack } from './commands/back.js';
 import type { Surroundings } from './commands/command-options.js';
+import { addRelay } from './commands/relay.js';
 import { addStatus } from './commands/status.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { NotYet } from './not-yet.js';
@@ -43,7 +44,7 @@ function programOf(surroundings: Surroundings): Command {
       writeErr: (text) => terminal.err(text.trimEnd()),
     })
     .showHelpAfterError('(banyan --help lists the commands, banyan <command> --help gives examples)');
-  for (const add of [addStatus, addAdvance, addBack]) add(program, surroundings);
+  for (const add of [addStatus, addAdvance, addBack, addRelay]) add(program, surroundings);
   return program;
 }
 
