@@ -3,3 +3,4 @@ export { Relay } from './relay.js';
 export { SourceRelay, type RelayState, type SourceRelayStatus } from './source-relay.js';
 export { type SourceRelayConfig, type SourceRelayOptions } from './options.js';
 export { newEpoch, type NewEpoch, type NewEpochOptions } from './history/new-epoch.js';
+export { rangeSubjectOf, type RangeRequest } from './ranges/range-request.js';

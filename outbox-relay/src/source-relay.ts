@@ -10,6 +10,7 @@ import {
 } from '@banyan/runtime';
 import { Leadership } from './leadership.js';
 import { resolveSourceRelayOptions, type SourceRelayConfig, type SourceRelayOptions } from './options.js';
+import { RangeService } from './ranges/range-service.js';
 import { Standby } from './standby.js';
 
 /**
@@ -59,6 +60,7 @@ const REFUSAL_RECHECK_MS = 5000;
 export class SourceRelay {
   readonly #options: SourceRelayOptions;
   readonly #loop: Loop;
+  readonly #ranges: RangeService;
   readonly #wakeup = new Wakeup();
   readonly #relay = `${hostname()}:${process.pid}`;
   #state: RelayState = { is: 'down', because: 'not started' };
@@ -69,6 +71,7 @@ export class SourceRelay {
 
   constructor(config: SourceRelayConfig) {
     this.#options = resolveSourceRelayOptions(config);
+    this.#ranges = new RangeService(this.#options);
     this.#loop = new Loop({
       runOnce: (signal) => this.#runOnce(signal),
       onError: (error) => this.#onError(error),
@@ -88,12 +91,13 @@ export class SourceRelay {
   }
 
   start(): void {
+    this.#ranges.start();
     this.#loop.start();
   }
 
   /** Stops after the current round: what was sent is acknowledged, then the leadership is given up. */
   async stop(): Promise<void> {
-    await this.#loop.stop();
+    await Promise.all([this.#loop.stop(), this.#ranges.stop()]);
     await this.#release({ drain: true });
     this.#state = { is: 'stopped' };
   }

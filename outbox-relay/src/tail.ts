@@ -3,7 +3,7 @@ import { BanyanError } from '@banyan/runtime';
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { ClientBase } from 'pg';
 import { otherHistory } from './history/other-history.js';
-import { computeEvents } from './history/recompute.js';
+import { computeEvents, computeHeads } from './history/recompute.js';
 import { lastNOf, readTick, type Tick } from './tick.js';
 
 /** The last event in the stream, by its own headers. */
@@ -85,19 +85,28 @@ async function refusePruned(client: ClientBase, tail: Tail): Promise<void> {
 /** The place of position n, somewhere in a tick's batch. Needs all of the batch's rows. */
 async function locateInside(client: ClientBase, tail: Tail, where: Where & { tick: Tick }): Promise<Place> {
   const { tick } = where;
-  const before = await readTick(client, tick.tick - 1);
-  const heads = [...(before?.heads ?? [])];
-  const stretch = { fromTick: tick.tick, toTick: tick.tick, fromN: tick.firstN, toN: tail.n };
-  const events = await computeEvents(client, stretch);
-  for (const { partition, n } of events) heads[partition] = n;
-  const last = events.at(-1);
-  if (before !== undefined && last?.n === tail.n) {
-    return checkedPlace(tail, where, { eventId: last.eventId, n: tail.n, tick, heads });
+  const heads = await headsAfter(client, tick, tail.n);
+  const stretch = { fromTick: tick.tick, toTick: tick.tick, fromN: tail.n, toN: tail.n };
+  const [event] = await computeEvents(client, stretch);
+  if (event !== undefined && heads !== undefined) {
+    return checkedPlace(tail, where, { eventId: event.eventId, n: tail.n, tick, heads });
   }
   throw new BanyanError(
     'BANYAN_NOT_RETAINED',
     `the stream ends inside tick ${tick.tick} at n ${tail.n}, whose rows are no longer in the outbox`,
   );
+}
+
+/**
+ * Each partition's last position as of position n of a tick's batch; n may also be the one before the batch.
+ * @returns undefined if the tick before is no longer known
+ */
+export async function headsAfter(client: ClientBase, tick: Tick, n: number): Promise<number[] | undefined> {
+  const before = await readTick(client, tick.tick - 1);
+  if (before === undefined) return undefined;
+  const stretch = { fromTick: tick.tick, toTick: tick.tick, fromN: tick.firstN, toN: n };
+  const moved = n < tick.firstN ? new Map<number, number>() : await computeHeads(client, stretch);
+  return before.heads.map((head, partition) => moved.get(partition) ?? head);
 }
 
 function checkedPlace(tail: Tail, where: Where, found: Place & { eventId: string | undefined }): Place {

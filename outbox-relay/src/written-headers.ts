@@ -6,8 +6,8 @@ import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
  * by `banyan.emit`, or are the relay's own.
  */
 export class WrittenHeaders extends MsgHdrsImpl {
-  readonly #lines: string;
-  #lastSequence = 0;
+  #lines: string;
+  #lastSequence: number | undefined;
 
   /** @param lines each ending in CR LF */
   constructor(lines: string) {
@@ -20,11 +20,18 @@ export class WrittenHeaders extends MsgHdrsImpl {
     this.#lastSequence = sequence;
   }
 
+  /** Adds a header; name and value must be fit to be sent as they are. */
+  add(name: string, value: string): void {
+    this.#lines += `${name}: ${value}\r\n`;
+  }
+
   override encode(): Uint8Array {
     return Buffer.from(this.toString(), 'utf8');
   }
 
   override toString(): string {
-    return `NATS/1.0\r\n${this.#lines}Nats-Expected-Last-Sequence: ${this.#lastSequence}\r\n\r\n`;
+    const expected =
+      this.#lastSequence === undefined ? '' : `Nats-Expected-Last-Sequence: ${this.#lastSequence}\r\n`;
+    return `NATS/1.0\r\n${this.#lines}${expected}\r\n`;
   }
 }

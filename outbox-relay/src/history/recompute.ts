@@ -47,3 +47,13 @@ export async function computeEvents(client: ClientBase, stretch: Stretch): Promi
   ]);
   return rows.map(({ n, event_id, partition }) => ({ n: Number(n), eventId: event_id, partition }));
 }
+
+const HEADS = `select partition, max(n) as n from (${COMPUTE}) computed group by partition`;
+
+/** The last position of each partition within a stretch; partitions without any are missing from it. */
+export async function computeHeads(client: ClientBase, stretch: Stretch): Promise<Map<number, number>> {
+  const { fromTick, toTick, fromN, toN } = stretch;
+  const values = [fromTick, toTick, fromN, toN];
+  const { rows } = await client.query<{ partition: number; n: string }>(HEADS, values);
+  return new Map(rows.map(({ partition, n }) => [partition, Number(n)]));
+}

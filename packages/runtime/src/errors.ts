@@ -24,6 +24,9 @@ export const ERROR_CODES = {
     'The rows needed have left the outbox. Raise its retention, or rebuild the stream’s readers.',
   BANYAN_EPOCH_REFUSED:
     'Stop the relays of this source first, if its database’s history is really to begin anew.',
+  BANYAN_RANGE_INVALID:
+    'Ask for positions that the stream has shown, of the source’s present epoch, as docs/histories.md describes.',
+  BANYAN_RANGE_BUSY: 'Ask again after a pause; more relays of the source answer more requests.',
   BANYAN_STREAM_HOLE:
     'Let nobody but the relay publish on evt.<source>.> (NATS permissions). The missing events are in the outbox.',
   BANYAN_POOLING_UNSUPPORTED:
