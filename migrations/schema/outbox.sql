@@ -82,6 +82,12 @@ create sequence banyan.outbox_slot minvalue 0 maxvalue 9223372036854775807;
 
 create sequence banyan.relay_asleep minvalue 1 maxvalue 2;
 
+create view banyan.captured_table as
+ SELECT (tgrelid)::regclass AS captured,
+    (tgenabled <> 'D'::"char") AS enabled
+   FROM pg_trigger
+  WHERE (tgname = 'banyan_capture'::name);
+
 create view banyan.outbox_slots as
  SELECT slots.slot,
     (slots.slot = ( SELECT (outbox_slot.last_value % (3)::bigint)
@@ -121,6 +127,70 @@ create view banyan.outbox_status as
           ORDER BY tick.tick DESC
          LIMIT 1) latest);
 
+CREATE OR REPLACE FUNCTION banyan.adopt_debezium_outbox(outbox regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  missing text;
+  kind    text;
+begin
+  select string_agg(needed, ', ' order by place) into missing
+  from unnest(array['id', 'aggregatetype', 'aggregateid', 'type', 'payload']) with ordinality as must (needed, place)
+  where not exists (select from pg_attribute where attrelid = outbox and attname = needed and attnum > 0 and not attisdropped);
+  if missing is not null then
+    raise exception 'banyan.adopt_debezium_outbox: % has no column %', outbox, missing
+      using errcode = 'ZB006', hint = 'It must have the columns id, aggregatetype, aggregateid, type and payload.';
+  end if;
+  select format_type(atttypid, null) into kind from pg_attribute where attrelid = outbox and attname = 'payload';
+  execute format(
+    'create or replace trigger banyan_debezium after insert on %s for each row execute function banyan.emit_debezium_row(%L)',
+    outbox, kind);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.capture_disable(captured regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  execute format('drop trigger if exists banyan_capture on %s', captured);
+  execute format('drop trigger if exists banyan_capture_truncate on %s', captured);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.capture_enable(captured regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  columns text[];
+begin
+  select array_agg(a.attname order by k.place) into columns
+  from pg_index i
+  cross join unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  where i.indrelid = captured and i.indisprimary;
+  if columns is null then
+    raise exception 'banyan.capture: % has no primary key', captured
+      using errcode = 'ZB006', hint = 'Give it one: events need a key that names their row.';
+  end if;
+  execute format(
+    'create or replace trigger banyan_capture after insert or update or delete on %s for each row execute function banyan.emit_captured_row(%L)',
+    captured, columns::text);
+  execute format(
+    'create or replace trigger banyan_capture_truncate before truncate on %s for each statement execute function banyan.refuse_truncate()',
+    captured);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.captured_key(content jsonb, columns text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (SELECT string_agg(replace(replace((captured_key.content ->> key.name), '%'::text, '%25'::text), '/'::text, '%2F'::text), '/'::text ORDER BY key.place) AS string_agg FROM unnest(captured_key.columns) WITH ORDINALITY key(name, place))
+;
+
 CREATE OR REPLACE FUNCTION banyan.check_headers(given jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -138,9 +208,9 @@ begin
       raise exception 'banyan.emit: header name % is unusable', to_json(header.key)
         using errcode = 'ZB004', hint = 'Use 1 to 128 of the characters A-Z a-z 0-9 _ and -.';
     end if;
-    if header.key ~* '^(ce-|nats-|banyan-(?!(stage|token)$)|content-type$)' then
+    if header.key ~* '^(ce-|nats-|banyan-(?!(stage|token)$))' or (header.key ~* '^content-type$' and header.key <> 'content-type') then
       raise exception 'banyan.emit: header name % is reserved', to_json(header.key)
-        using errcode = 'ZB004', hint = 'The relay writes the ce-, Nats-, Banyan- and content-type headers itself.';
+        using errcode = 'ZB004', hint = 'The relay writes the ce-, Nats- and Banyan- headers itself; content-type is written in lower case.';
     end if;
     if header.kind <> 'string' or not banyan.is_clean(header.content) then
       raise exception 'banyan.emit: value % of header % is unusable', left(header.value::text, 200), header.key
@@ -177,10 +247,10 @@ declare
   slot smallint := pg_sequence_last_value('banyan.outbox_slot') % 3;
   part smallint := get_byte(sha256(convert_to(aggregate_type || '/' || aggregate_id, 'UTF8')), 0) & 63;
 begin
-  if aggregate_type is null or aggregate_type !~ '^[A-Za-z0-9_-]{1,64}$' then
+  if aggregate_type is null or aggregate_type ~ '[^A-Za-z0-9_-]' or octet_length(aggregate_type) not between 1 and 64 then
     perform banyan.check_name('aggregate type', aggregate_type);
   end if;
-  if event_type is null or event_type !~ '^[A-Za-z0-9_-]{1,64}$' then
+  if event_type is null or event_type ~ '[^A-Za-z0-9_-]' or octet_length(event_type) not between 1 and 64 then
     perform banyan.check_name('event type', event_type);
   end if;
   if aggregate_id is null or event_id is null or payload is null then
@@ -212,6 +282,59 @@ begin
     perform pg_notify('banyan_outbox', '');
   end if;
   return event_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.emit_captured_row()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+  after  jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+  was    text := banyan.captured_key(before, tg_argv[0]::text[]);
+  is_now text := banyan.captured_key(after, tg_argv[0]::text[]);
+begin
+  if tg_op = 'UPDATE' and was = is_now then
+    if before is distinct from after then
+      perform banyan.emit_change(tg_table_name, is_now, 'RowUpdated', before, after);
+    end if;
+    return null;
+  end if;
+  if was is not null then perform banyan.emit_change(tg_table_name, was, 'RowDeleted', before, null); end if;
+  if is_now is not null then perform banyan.emit_change(tg_table_name, is_now, 'RowInserted', null, after); end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.emit_change(table_name text, key text, event_type text, before jsonb, after jsonb)
+ RETURNS void
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT banyan.emit(table_name, key, event_type, convert_to((jsonb_build_object('before', before, 'after', after))::text, 'UTF8'::name), NULL::bigint, '{"content-type": "application/json"}'::jsonb) AS emit;
+END
+;
+
+CREATE OR REPLACE FUNCTION banyan.emit_debezium_row()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  content jsonb := to_jsonb(new);
+  kind    text := tg_argv[0];
+  payload bytea;
+begin
+  -- The names are those of Debezium's outbox event router; further columns are ignored.
+  payload := case kind
+    when 'bytea' then decode(substr(content ->> 'payload', 3), 'hex')
+    else convert_to(content ->> 'payload', 'UTF8')
+  end;
+  perform banyan.emit(
+    content ->> 'aggregatetype', content ->> 'aggregateid', content ->> 'type', coalesce(payload, ''::bytea), null,
+    jsonb_build_object('content-type', case kind when 'bytea' then 'application/octet-stream' else 'application/json' end),
+    (content ->> 'id')::uuid
+  );
+  return null;
 end $function$
 ;
 
@@ -306,6 +429,25 @@ AS $function$
   )
   select count(*) from pruned
 $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.refuse_truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'banyan.capture: % is captured, and TRUNCATE tells of no rows', tg_relid::regclass
+    using errcode = 'ZB007', hint = 'DELETE the rows, or call banyan.capture_disable first and rebuild what follows the table.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.release_debezium_outbox(outbox regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  execute format('drop trigger if exists banyan_debezium on %s', outbox);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION banyan.slot_completed_by(slot integer)
