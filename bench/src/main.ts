@@ -1,9 +1,21 @@
 import { Command } from 'commander';
 import { messageOf } from '@banyan/runtime';
+import { backlogCase } from './cases/backlog.js';
+import { idleCase } from './cases/idle.js';
+import { latencyCase } from './cases/latency.js';
+import { peersCase } from './cases/peers.js';
 import { relayCase } from './cases/relay.js';
+import { writerCostCase } from './cases/writer-cost.js';
 import type { BenchCase, BenchResult } from './result.js';
 
-const CASES: readonly BenchCase[] = [relayCase];
+const CASES: readonly BenchCase[] = [
+  relayCase,
+  peersCase,
+  latencyCase,
+  writerCostCase,
+  backlogCase,
+  idleCase,
+];
 
 const list = CASES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n');
 
