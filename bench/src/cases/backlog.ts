@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { startStack, type Stack } from '@banyan/devstack';
 import { migrate } from '@banyan/migrations';
-import { SourceRelay } from '@banyan/relay';
+import { SourceRelay, type SourceRelayConfig } from '@banyan/relay';
 import { wait } from '@banyan/runtime';
 import { RelayChild, untilAcked } from '../relay-process.js';
 import { rounded, type BenchCase, type BenchOptions, type BenchResult } from '../result.js';
@@ -88,34 +88,47 @@ async function measure(stack: Stack, { say }: BenchOptions): Promise<BenchResult
 
 async function drain(stack: Stack, backlog: Backlog): Promise<Drained> {
   const databaseUrl = stack.postgres.url(backlog.name);
-  const config = { source: backlog.name, databaseUrl, natsUrl: stack.urls.nats };
   await migrate({ databaseUrl, roles: ['outbox'] });
   const client = new pg.Client(databaseUrl);
   await client.connect();
-  const base = await numberOf(client, SIZE);
-  for (let n = 0; n < backlog.events; n += backlog.perTransaction) {
-    await client.query(FILL, [backlog.perTransaction]);
+  try {
+    const base = await numberOf(client, SIZE);
+    await fill(client, backlog);
+    const full = await numberOf(client, SIZE);
+    const config = { source: backlog.name, databaseUrl, natsUrl: stack.urls.nats };
+    const drained = await drainBy(config, client, backlog.events);
+    await rotate(client, new SourceRelay({ ...config, retentionMs: 0, retentionCheckMs: 100 }));
+    const rotated = await numberOf(client, SIZE);
+    return { ...drained, bytes: { base, full, rotated }, deadTuples: await numberOf(client, DEAD) };
+  } finally {
+    await client.end();
   }
-  const full = await numberOf(client, SIZE);
+}
+
+async function fill(client: pg.Client, { events, perTransaction }: Backlog): Promise<void> {
+  for (let n = 0; n < events; n += perTransaction) await client.query(FILL, [perTransaction]);
+}
+
+async function drainBy(
+  config: SourceRelayConfig,
+  client: pg.Client,
+  events: number,
+): Promise<Pick<Drained, 'maxRssMb' | 'eventsPerSecond'>> {
   const startMs = performance.now();
   const relay = await RelayChild.start('banyan', config);
-  await untilAcked(client, backlog.events);
-  const eventsPerSecond = Math.round((backlog.events / (performance.now() - startMs)) * 1000);
+  await untilAcked(client, events);
+  const eventsPerSecond = Math.round((events / (performance.now() - startMs)) * 1000);
   const { maxRssBytes } = await relay.usage();
   await relay.stop();
-  await rotate(client, new SourceRelay({ ...config, retentionMs: 0, retentionCheckMs: 100 }));
-  const rotated = await numberOf(client, SIZE);
-  const deadTuples = await numberOf(client, DEAD);
-  await client.end();
-  const maxRssMb = Math.round(maxRssBytes / 2 ** 20);
-  return { maxRssMb, eventsPerSecond, bytes: { base, full, rotated }, deadTuples };
+  return { maxRssMb: Math.round(maxRssBytes / 2 ** 20), eventsPerSecond };
 }
 
 /** Lets a relay that keeps nothing empty the outbox. */
 async function rotate(client: pg.Client, relay: SourceRelay): Promise<void> {
   relay.start();
   while (
-    (await numberOf(client, 'select count(*) as value from (select from banyan.outbox limit 1) some')) > 0
+    (await numberOf(client, 'select count(*) as value from (select from banyan.outbox limit 1) remaining')) >
+    0
   )
     await wait(50);
   await relay.stop();
