@@ -177,7 +177,8 @@ export class Leadership {
         if (room !== undefined) await room;
         this.#send(row, tick);
       }
-      await this.#report();
+      // Not #report: the next page is on its way, and pg takes one query at a time.
+      this.#heartbeats.beat(this.#chain.ackedN);
       if (signal.aborted) return;
     }
     if (this.#place.n < lastNOf(tick)) throw this.#notRetained(tick);
