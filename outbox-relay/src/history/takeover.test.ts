@@ -80,7 +80,7 @@ async function startPair(at: { natsUrl?: string; databaseUrl?: string } = {}): P
   await stored(1);
   await startRelay();
   const waiting = `select 1 from pg_stat_activity where datname = current_database()
-    and application_name = 'banyan-relay ${source}' and query like '%pg_try_advisory_lock%'`;
+    and application_name = 'banyan-relay ${source}' and query ~ 'pg_try_advisory_lock|pg_terminate_backend'`;
   await vi.waitFor(async () => expect((await database.pool.query(waiting)).rowCount).toBeGreaterThan(0), {
     timeout: 10_000,
     interval: 20,
