@@ -15,16 +15,18 @@ const COLUMNS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_i
 // Of a tick that retention has reached some rows may be gone and others not: it yields none, lest they get wrong positions.
 const BOUNDS = `
 with bounds as materialized (
-  select this.snapshot, this.first_seq, this.last_seq,
+  select this.snapshot, this.first_seq, this.last_seq, pg_snapshot_xmax(this.snapshot) as next_xmax,
     pg_snapshot_xmax(prev.snapshot) as xmax, array(select pg_snapshot_xip(prev.snapshot)) as xip
   from banyan.tick this join banyan.tick prev on prev.tick = this.tick - 1
   where this.tick = $1 and this.tick > (select retained_after_tick from banyan.source)
 )`;
 
-// A small batch: sorted from the two index ranges.
+// A small batch: sorted from the two index ranges. The first ends where the next tick's begins, so that catching up over
+// many ticks does not read all later rows for each.
 const READ_SMALL = `${BOUNDS}, batch as materialized (
   select ${COLUMNS} from banyan.outbox o
-  where o.xid >= (select xmax from bounds) and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))
+  where o.xid >= (select xmax from bounds) and o.xid < (select next_xmax from bounds)
+    and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))
   union all
   select ${COLUMNS} from banyan.outbox o
   where o.xid = any (array(select unnest(xip) from bounds)) and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))

@@ -341,7 +341,7 @@ describe('healing after a rotation', () => {
     await manager.streams.add(config);
     for (const { subject, data, header } of kept) {
       header.delete('Nats-Expected-Last-Sequence');
-      await nats.connection.request(subject, data, { headers: header });
+      await nats.connection.request(subject, data, { headers: header, timeout: 5000 });
     }
   }
 });

@@ -64,6 +64,8 @@ async function measure(
   await migrate({ databaseUrl, roles: ['outbox'] });
   await migrate({ databaseUrl: stack.postgres.url('reader'), roles: ['subscriber'] });
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 20 });
+  // A connection that waits in the pool hears of it when the server stops.
+  pool.on('error', () => undefined);
   const relay = await RelayChild.start('banyan', {
     source: 'latency',
     databaseUrl,

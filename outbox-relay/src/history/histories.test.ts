@@ -98,6 +98,8 @@ async function promoted(copy: string): Promise<Database> {
 
 async function sql<R extends pg.QueryResultRow>(at: Database, text: string, values: unknown[] = []) {
   const client = new pg.Client(at.server.url());
+  // A server that is stopped tells its clients once more, also those that are leaving.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     return (await client.query<R>(text, values)).rows;

@@ -49,9 +49,17 @@ export function fromEnvironment(name: string, fallback?: string): string {
   throw new BanyanError('BANYAN_OPTION_INVALID', `environment variable ${name} must be set, but is not`);
 }
 
+/** What hangs while stopping, a broker that went away at the same moment for instance, ends here. In ms. */
+const STOP_LIMIT_MS = 8000;
+
 function stopOnSignal(host: ServiceHost, logger: Logger): void {
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     logger.info('stopping', { signal });
+    const overdue = setTimeout(() => {
+      logger.error('did not stop in time', { afterMs: STOP_LIMIT_MS });
+      process.exit(1);
+    }, STOP_LIMIT_MS);
+    overdue.unref();
     try {
       await host.stop();
       process.exit(0);
