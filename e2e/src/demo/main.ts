@@ -7,25 +7,14 @@ import { MigratedSystem } from '../system.js';
 import { Clients } from '../traffic/clients.js';
 import { Traffic } from '../traffic/traffic.js';
 import { untilSignal } from '../until-signal.js';
-import { figuresOf, readEvidence, type StageFigures } from './evidence.js';
-import { isLedgerBalanced, readLedger, type Ledger } from './ledger.js';
+import { figuresOf, readEvidence } from './evidence.js';
+import { isLedgerBalanced, readLedger } from './ledger.js';
 import { Operator } from './operator.js';
 import { HELP, readOptions, type Options } from './options.js';
 import { settle } from './settle.js';
 import { EDGE, Story } from './story.js';
 import { Teller } from './teller.js';
-import { tellOutcome } from './outcome.js';
-
-/** What the demo found; printed with --json. */
-export interface Outcome {
-  ok: boolean;
-  edge: string;
-  ledger: Ledger;
-  stages: StageFigures[];
-  traffic: { ok: number; refused: number; failed: number; failures: string[] };
-  relayKills: number;
-  seconds: number;
-}
+import { tellOutcome, type Outcome } from './outcome.js';
 
 async function main(options: Options): Promise<boolean> {
   if (!options.keep) return run(options, undefined);

@@ -1,5 +1,17 @@
-import type { Outcome } from './main.js';
+import type { StageFigures } from './evidence.js';
+import type { Ledger } from './ledger.js';
 import type { Teller } from './teller.js';
+
+/** What the demo found; printed with --json. */
+export interface Outcome {
+  ok: boolean;
+  edge: string;
+  ledger: Ledger;
+  stages: StageFigures[];
+  traffic: { ok: number; refused: number; failed: number; failures: string[] };
+  relayKills: number;
+  seconds: number;
+}
 
 /** Tells what was found, as a ledger. */
 export function tellOutcome(outcome: Outcome, teller: Teller): void {
