@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
-import type { Outcome } from './demo/main.js';
+import type { Outcome } from './demo/outcome.js';
 import { PROGRAMS } from './root.js';
 
 async function runDemo(...args: string[]): Promise<{ code: number; lines: string[] }> {

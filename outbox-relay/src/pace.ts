@@ -39,6 +39,8 @@ export class Pace {
   #state: State = { is: 'awake', lastEventMs: performance.now() };
   #busyLooks = 0;
   #saidAwake = false;
+  /** When the present look began: the tick interval counts from there, whatever the look took. */
+  #lookBeganMs = performance.now();
 
   constructor(client: ClientBase, wakeup: Wakeup, options: PaceOptions) {
     this.#client = client;
@@ -53,10 +55,10 @@ export class Pace {
   /** Waits until it is time for the next look. */
   async waitAfter(look: Look, signal: AbortSignal): Promise<void> {
     this.#busyLooks = look.recorded ? this.#busyLooks + 1 : 0;
-    if (!this.#options.notify) return this.#waitWithoutNotify(look, signal);
-    await this.#move(look);
-    const ms = this.#pauseMs(look);
+    if (this.#options.notify) await this.#move(look);
+    const ms = this.#options.notify ? this.#pauseMs(look) : this.#pauseWithoutNotifyMs(look);
     if (ms > 0) await this.#wakeup.sleep(ms, signal);
+    this.#lookBeganMs = performance.now();
   }
 
   async #move(look: Look): Promise<void> {
@@ -98,7 +100,7 @@ export class Pace {
   #pauseMs(look: Look): number {
     switch (this.#state.is) {
       case 'awake':
-        return this.#options.tickIntervalMs;
+        return this.#untilNextTickMs();
       case 'dozing':
         return look.recorded ? 0 : this.#dozingPauseMs();
       case 'asleep':
@@ -111,8 +113,11 @@ export class Pace {
     return Math.min(LINGERING_POLL_MS, this.#options.pollIntervalMs);
   }
 
-  async #waitWithoutNotify(look: Look, signal: AbortSignal): Promise<void> {
-    const { tickIntervalMs, pollIntervalMs } = this.#options;
-    await this.#wakeup.sleep(look.recorded ? tickIntervalMs : pollIntervalMs, signal);
+  #pauseWithoutNotifyMs(look: Look): number {
+    return look.recorded ? this.#untilNextTickMs() : this.#options.pollIntervalMs;
+  }
+
+  #untilNextTickMs(): number {
+    return this.#options.tickIntervalMs - (performance.now() - this.#lookBeganMs);
   }
 }
