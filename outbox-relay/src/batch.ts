@@ -1,5 +1,6 @@
 import type { OutboxRow } from '@banyan/outbox';
 import type { ClientBase } from 'pg';
+import { copyRows, type CopiedRow } from './binary-copy.js';
 import { lastNOf, type Tick } from './tick.js';
 
 /** An outbox row with its position. */
@@ -7,23 +8,30 @@ export interface PositionedRow extends OutboxRow {
   n: number;
 }
 
+/** Ticks of at most so many events are read with one prepared statement, which answers sooner. */
+const SMALL_EVENTS = 64;
+
+/** A page ends with the payload that reaches this. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
 // The rows of a tick's batch are those that its snapshot sees and the snapshot of the tick before did not. They are found
 // by transaction id: two index ranges. Both snapshots are stored ones, so the answer is the same at any later time.
-const COLUMNS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.event_type,
-  o.payload, nullif(o.headers, '{}') as headers, o.emitted_at::text`;
+const FIELDS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.event_type,
+  o.payload, nullif(o.headers, '{}') as headers`;
+const COLUMNS = `${FIELDS}, o.emitted_at::text`;
 
 // Of a tick that retention has reached some rows may be gone and others not: it yields none, lest they get wrong positions.
-const BOUNDS = `
+const boundsOf = (tick: string): string => `
 with bounds as materialized (
   select this.snapshot, this.first_seq, this.last_seq, pg_snapshot_xmax(this.snapshot) as next_xmax,
     pg_snapshot_xmax(prev.snapshot) as xmax, array(select pg_snapshot_xip(prev.snapshot)) as xip
   from banyan.tick this join banyan.tick prev on prev.tick = this.tick - 1
-  where this.tick = $1 and this.tick > (select retained_after_tick from banyan.source)
+  where this.tick = ${tick} and this.tick > (select retained_after_tick from banyan.source)
 )`;
 
 // A small batch: sorted from the two index ranges. The first ends where the next tick's begins, so that catching up over
 // many ticks does not read all later rows for each.
-const READ_SMALL = `${BOUNDS}, batch as materialized (
+const READ_SMALL = `${boundsOf('$1')}, batch as materialized (
   select ${COLUMNS} from banyan.outbox o
   where o.xid >= (select xmax from bounds) and o.xid < (select next_xmax from bounds)
     and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))
@@ -33,12 +41,28 @@ const READ_SMALL = `${BOUNDS}, batch as materialized (
 )
 select * from batch order by seq offset $2`;
 
-// A large one: read page by page in the order of seq, so that nothing has to be sorted or held.
-const READ_PAGE = `${BOUNDS}
-select ${COLUMNS} from banyan.outbox o, bounds b
-where o.seq > $2 and o.seq >= b.first_seq and o.seq <= b.last_seq
-  and (o.xid >= b.xmax or o.xid = any (b.xip)) and pg_visible_in_snapshot(o.xid, b.snapshot)
-order by o.seq offset $3 limit $4`;
+// A large one: read page by page in the order of seq, so that nothing has to be sorted or held. A page ends with the row
+// that fills it: the size of a large payload is known without reading it.
+function pageQuery(tick: number, { afterSeq, skip, limit }: Page): string {
+  return `${boundsOf(String(tick))}, page as (
+  select o.* from banyan.outbox o, bounds b
+  where o.seq > ${afterSeq} and o.seq >= b.first_seq and o.seq <= b.last_seq
+    and (o.xid >= b.xmax or o.xid = any (b.xip)) and pg_visible_in_snapshot(o.xid, b.snapshot)
+  order by o.seq offset ${skip} limit ${limit}
+), sized as (
+  select *, sum(octet_length(payload)) over (order by seq rows between unbounded preceding and 1 preceding) as bytes_before
+  from page
+)
+select ${FIELDS}, o.emitted_at from sized o where coalesce(o.bytes_before, 0) < ${PAGE_BYTES} order by o.seq`;
+}
+
+interface Page {
+  /** The seq of the row before the page. */
+  afterSeq: bigint;
+  /** Rows of the batch to leave out. */
+  skip: number;
+  limit: number;
+}
 
 interface Row {
   seq: string;
@@ -67,7 +91,7 @@ export async function* readBatch(
   pageRows: number,
 ): AsyncGenerator<PositionedRow[], void, undefined> {
   const skip = fromN - tick.firstN;
-  if (tick.events <= pageRows) {
+  if (tick.events <= Math.min(pageRows, SMALL_EVENTS)) {
     const { rows } = await client.query<Row>({
       name: 'banyan_read_small',
       text: READ_SMALL,
@@ -77,28 +101,44 @@ export async function* readBatch(
     return;
   }
   let n = fromN;
-  let next = readPage(client, [tick.tick, 0, skip, pageRows]);
+  let next = readPage(client, tick, { afterSeq: 0n, skip, limit: pageRows });
   while (n <= lastNOf(tick)) {
     const rows = await next;
     const last = rows.at(-1);
     if (last === undefined) return;
     if (n + rows.length <= lastNOf(tick)) {
-      next = readPage(client, [tick.tick, last.seq, 0, pageRows]);
+      next = readPage(client, tick, { afterSeq: BigInt(last.seq), skip: 0, limit: pageRows });
       // If the caller gives up before it takes this page, nobody is left to hear of its failure.
       next.catch(() => undefined);
     }
-    const first = n;
-    n += rows.length;
-    yield rows.map((row, index) => positioned(row, first + index));
+    for (const row of rows) row.n = n++;
+    yield rows;
   }
 }
 
-async function readPage(
-  client: ClientBase,
-  values: [tick: number, afterSeq: string | number, skip: number, limit: number],
-): Promise<Row[]> {
-  const { rows } = await client.query<Row>({ name: 'banyan_read_page', text: READ_PAGE, values });
-  return rows;
+function readPage(client: ClientBase, tick: Tick, page: Page): Promise<PositionedRow[]> {
+  return copyRows(client, pageQuery(tick.tick, page), copied);
+}
+
+/** The fields of `FIELDS` and the time, in their order. The position is not known yet. */
+function copied(row: CopiedRow): PositionedRow {
+  return {
+    n: 0,
+    seq: row.int8OrNull() ?? '0',
+    eventId: row.uuid(),
+    partition: row.int2(),
+    aggregateType: row.text(),
+    aggregateId: row.text(),
+    aggregateVersion: row.int8OrNull() ?? undefined,
+    eventType: row.text(),
+    payload: row.bytes(),
+    headers: headersOf(row.jsonOrNull()),
+    emittedAt: row.time(),
+  };
+}
+
+function headersOf(json: string | null): Record<string, string> {
+  return json === null ? NO_HEADERS : (JSON.parse(json) as Record<string, string>);
 }
 
 function positioned(row: Row, n: number): PositionedRow {
