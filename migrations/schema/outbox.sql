@@ -234,6 +234,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION banyan.check_shards(shards integer)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  missing text;
+begin
+  if shards is null or shards not between 1 and 64 then
+    raise exception 'banyan.set_shards: % is no number of shards', coalesce(shards::text, 'null')
+      using errcode = 'ZB008', hint = 'Use 1 to 64: there are 64 partitions, and each is in one shard.';
+  end if;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'banyan.set_shards: transaction isolation is %, which cannot see what was just committed',
+      current_setting('transaction_isolation') using errcode = 'ZB008', hint = 'Call it in read committed.';
+  end if;
+  select string_agg('banyan_' || shard, ', ' order by shard) into missing
+  from generate_series(1, shards - 1) shard where shard not in (select known.shard from banyan.shard_schemas() known);
+  if missing is not null then
+    raise exception 'banyan.set_shards: % shards need the schemas %', shards, missing
+      using errcode = 'ZB008', hint = format('Run the migrations of the role outbox with shards: %s first.', shards);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION banyan.emit(aggregate_type text, aggregate_id text, event_type text, payload bytea, aggregate_version bigint DEFAULT NULL::bigint, headers jsonb DEFAULT '{}'::jsonb, event_id uuid DEFAULT gen_random_uuid())
  RETURNS uuid
  LANGUAGE plpgsql
@@ -273,13 +297,18 @@ begin
       using errcode = 'ZB001', hint = 'Store the large part elsewhere and publish a reference to it.';
   end if;
 
+  if banyan.shards() > 1 then
+    perform banyan.put_in_shard(part, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
+    return event_id;
+  end if;
+
   insert into banyan.outbox
     (slot, event_id, partition, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers)
   values (slot, event_id, part, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
 
   -- Read after the insert: this transaction has its id by now, so a relay that falls asleep later knows to wait for it.
   if pg_sequence_last_value('banyan.relay_asleep') = 2 and current_setting('banyan.notify', true) is distinct from 'off' then
-    perform pg_notify('banyan_outbox', '');
+    perform pg_notify('banyan.outbox', '');
   end if;
   return event_id;
 end $function$
@@ -431,6 +460,36 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION banyan.put(part smallint, event_id uuid, aggregate_type text, aggregate_id text, aggregate_version bigint, event_type text, payload bytea, headers jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+declare
+  slot smallint := pg_sequence_last_value('banyan.outbox_slot') % 3;
+begin
+  insert into banyan.outbox
+    (slot, event_id, partition, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers)
+  values (slot, event_id, part, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
+
+  -- Read after the insert: see banyan.emit.
+  if pg_sequence_last_value('banyan.relay_asleep') = 2 and current_setting('banyan.notify', true) is distinct from 'off' then
+    perform pg_notify('banyan.outbox', '');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.refuse_stray()
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'banyan.emit: the number of shards changed while this event was written'
+    using errcode = '40001', hint = 'Run the transaction again. Write with banyan.emit only.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION banyan.refuse_truncate()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -448,6 +507,113 @@ AS $function$
 begin
   execute format('drop trigger if exists banyan_debezium on %s', outbox);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.set_shards(shards integer, drained boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '200ms'
+AS $function$
+declare
+  target     record;
+  progress   record;
+  has_events boolean := false;
+  branches   text;
+begin
+  perform banyan.check_shards(shards);
+  -- Writers wait from here on, for as long as this function takes: milliseconds.
+  for target in select * from banyan.shard_schemas() loop
+    execute format('lock table %I.outbox in access exclusive mode', target.schema);
+  end loop;
+  if shards = banyan.shards() then return; end if;
+  -- New statements, whose snapshots see what was committed until the locks came.
+  for target in select * from banyan.shard_schemas() loop
+    progress := banyan.shard_progress(target.schema);
+    has_events := has_events or not progress.is_new;
+    if not progress.is_acked then
+      raise exception 'banyan.set_shards: % has events that the stream is not known to hold (position % of %, or newer)',
+        target.schema, progress.acked_n, progress.last_n
+        using errcode = 'ZB009', hint = 'Stop the writers, let the relays publish everything, then call it again.';
+    end if;
+  end loop;
+  if has_events and not drained then
+    raise exception 'banyan.set_shards: events were published with % shards, and keys would move between streams', banyan.shards()
+      using errcode = 'ZB009', hint = 'With the writers stopped, wait until every subscriber has applied everything; then call banyan.set_shards(n, drained => true).';
+  end if;
+
+  for target in select * from banyan.shard_schemas() loop
+    execute format('alter table %I.outbox drop constraint if exists outbox_in_its_shard', target.schema);
+    if shards > 1 or target.shard > 0 then
+      execute format(
+        'alter table %I.outbox add constraint outbox_in_its_shard check (partition %% %s = %s or banyan.refuse_stray()) not valid',
+        target.schema, shards, target.shard);
+    end if;
+  end loop;
+  select string_agg(format(
+      'when %s then perform %I.put(part, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);',
+      shard, schema), E'\n    ' order by shard)
+    into branches from banyan.shard_schemas() where shard < shards;
+  execute format($put$
+create or replace function banyan.put_in_shard(
+  part smallint, event_id uuid, aggregate_type text, aggregate_id text, aggregate_version bigint, event_type text,
+  payload bytea, headers jsonb
+) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $body$
+begin
+  case part %% %s
+    %s
+  end case;
+end $body$ $put$, shards, branches);
+  execute format(
+    'create or replace function banyan.shards() returns integer language sql stable parallel safe return %s', shards);
+exception when lock_not_available then
+  raise exception 'banyan.set_shards: transactions that have emitted are still open'
+    using errcode = '55P03', hint = 'Let them end, or stop the writers; nothing was changed. Then call it again.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.shard_progress(schema text, OUT is_new boolean, OUT last_n bigint, OUT acked_n bigint, OUT is_acked boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  seen      pg_snapshot;
+  beyond    boolean;
+  any_row   boolean;
+  last_tick bigint;
+begin
+  execute format(
+    'select tick, snapshot, first_n + events - 1 from %I.tick order by tick desc limit 1', schema
+  ) into last_tick, seen, last_n;
+  execute format('select acked_n from %I.source', schema) into acked_n;
+  execute format(
+    'select exists (select from %1$I.outbox),
+       exists (select from %1$I.outbox where xid >= $1) or exists (select from %1$I.outbox where xid = any ($2))', schema
+  ) into any_row, beyond using pg_snapshot_xmax(seen), array(select pg_snapshot_xip(seen));
+  is_new := last_tick = 0 and not any_row;
+  is_acked := not beyond and acked_n >= last_n;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.shard_schemas()
+ RETURNS TABLE(shard integer, schema text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select 0, 'banyan'
+  union all
+  select substr(nspname, 8)::integer, nspname::text from pg_namespace
+  where nspname ~ '^banyan_[1-9][0-9]?$' and to_regclass(format('%I.outbox', nspname)) is not null
+  order by 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION banyan.shards()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN 1
 ;
 
 CREATE OR REPLACE FUNCTION banyan.slot_completed_by(slot integer)

@@ -28,24 +28,31 @@ const DESCRIBE: readonly string[] = [
    from pg_class c where c.relkind = 'v' and $SCOPE order by c.oid::regclass::text`,
   `select pg_get_functiondef(p.oid) || ';' as line
    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-   where n.nspname not in ('pg_catalog', 'information_schema') order by p.oid::regprocedure::text`,
+   where $NAMESPACE order by p.oid::regprocedure::text`,
 ];
 
-const SCOPE = `c.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')
-  and c.relname not like 'migration\\_%'`;
+const ANY_SCHEMA = `not in ('pg_catalog', 'information_schema', 'pg_toast')`;
 
-/** Describes the schema of a database; the same text for the same schema. */
-export async function describeSchema(databaseUrl: string): Promise<string> {
+/** Describes the schemas of a database, or one of them; the same text for the same schema. */
+export async function describeSchema(databaseUrl: string, schema?: string): Promise<string> {
   const client = new pg.Client(databaseUrl);
   await client.connect();
   try {
+    const which = schema === undefined ? ANY_SCHEMA : `= ${client.escapeLiteral(schema)}`;
     const parts: string[] = [];
     for (const query of DESCRIBE) {
-      const { rows } = await client.query<{ line: string }>(query.replace('$SCOPE', SCOPE));
+      const { rows } = await client.query<{ line: string }>(scoped(query, which));
       parts.push(...rows.map(({ line }) => line));
     }
     return `${parts.join('\n\n')}\n`;
   } finally {
     await client.end();
   }
+}
+
+/** The migration runner's own tables are left out. */
+function scoped(query: string, which: string): string {
+  return query
+    .replace('$SCOPE', `c.relnamespace::regnamespace::text ${which} and c.relname not like 'migration\\_%'`)
+    .replace('$NAMESPACE', `n.nspname ${which}`);
 }
