@@ -117,6 +117,19 @@ export default tseslint.config(
     },
   },
   {
+    files: ['outbox-relay/src/**/*.ts'],
+    ignores: ['**/*.test.ts', 'outbox-relay/src/shard.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: String.raw`TemplateElement[value.raw=/\b(from|join|into|update|table)\s+banyan\./]`,
+          message: 'Each shard has a schema of its own: name tables without one; shard.ts says which is meant.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.test.ts'],
     rules: {
       'max-lines-per-function': 'off',

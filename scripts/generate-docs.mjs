@@ -6,6 +6,7 @@ import { ERROR_CODES } from '@banyan/runtime';
 
 const OPTIONS = [
   ['Relay of one source', 'outbox-relay/src/options.ts', 'SourceRelayOptions'],
+  ['A source of a relay process', 'outbox-relay/src/sharded-source.ts', 'ShardedSourceOptions'],
   ['Subscriber', 'packages/subscriber/src/options.ts', 'SubscriberOptions'],
   ['Replica', 'packages/subscriber/src/replica.ts', 'ReplicaOptions'],
   ['Query edge', 'packages/edge/src/query-edge-options.ts', 'QueryEdgeOptions'],

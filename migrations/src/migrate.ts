@@ -43,7 +43,10 @@ export async function migrate(options: MigrateOptions): Promise<void> {
 
 async function migrateShards(databaseUrl: string, shards: number): Promise<string[]> {
   if (!Number.isSafeInteger(shards) || shards < 1 || shards > 64) {
-    throw new BanyanError('BANYAN_OPTION_INVALID', `shards must be a whole number from 1 to 64, not ${shards}`);
+    throw new BanyanError(
+      'BANYAN_OPTION_INVALID',
+      `shards must be a whole number from 1 to 64, not ${shards}`,
+    );
   }
   const wanted = Array.from({ length: shards - 1 }, (_, index) => shardSchema(index + 1));
   const schemas = new Set([...wanted, ...(await existingShards(databaseUrl))]);

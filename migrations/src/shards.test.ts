@@ -103,7 +103,9 @@ describe('banyan.set_shards', () => {
     await emitted(keys);
     let total = 0;
     for (const [shard, schema] of ['banyan', 'banyan_1', 'banyan_2', 'banyan_3'].entries()) {
-      const { rows } = await database.pool.query<{ partition: number }>(`select partition from ${schema}.outbox`);
+      const { rows } = await database.pool.query<{ partition: number }>(
+        `select partition from ${schema}.outbox`,
+      );
       expect(rows.filter(({ partition }) => partition % 4 !== shard)).toEqual([]);
       total += rows.length;
     }
@@ -166,7 +168,9 @@ describe('banyan.set_shards', () => {
     try {
       await writer.query('begin');
       await writer.query(EMIT, ['p']);
-      await expect(database.pool.query('select banyan.set_shards(2)')).rejects.toMatchObject({ code: '55P03' });
+      await expect(database.pool.query('select banyan.set_shards(2)')).rejects.toMatchObject({
+        code: '55P03',
+      });
     } finally {
       await writer.query('rollback');
       writer.release();

@@ -3,6 +3,7 @@ import type { ClientBase, PoolClient } from 'pg';
 import { countAll, type AuditCounts } from './audit/counts.js';
 import { compareRanges, type RangeDifference } from './audit/compare-ranges.js';
 import { copyStream } from './history/stream-table.js';
+import { findShard, POINT_AT_SCHEMA, schemaOf } from './shard.js';
 import { openManager } from './stream.js';
 
 export type { RangeDifference };
@@ -59,6 +60,7 @@ async function auditWith(client: ClientBase, nats: NatsConnection, source: strin
   const manager = await openManager(nats);
   await client.query('begin');
   try {
+    await client.query(POINT_AT_SCHEMA, [schemaOf(await findShard(client, source)), true]);
     await copyStream(client, { nats, manager }, source);
     const counts = await countAll(client);
     const { ranges, differences } = await compareRanges(client);

@@ -25,18 +25,18 @@ const boundsOf = (tick: string): string => `
 with bounds as materialized (
   select this.snapshot, this.first_seq, this.last_seq, pg_snapshot_xmax(this.snapshot) as next_xmax,
     pg_snapshot_xmax(prev.snapshot) as xmax, array(select pg_snapshot_xip(prev.snapshot)) as xip
-  from banyan.tick this join banyan.tick prev on prev.tick = this.tick - 1
-  where this.tick = ${tick} and this.tick > (select retained_after_tick from banyan.source)
+  from tick this join tick prev on prev.tick = this.tick - 1
+  where this.tick = ${tick} and this.tick > (select retained_after_tick from source)
 )`;
 
 // A small batch: sorted from the two index ranges. The first ends where the next tick's begins, so that catching up over
 // many ticks does not read all later rows for each.
 const READ_SMALL = `${boundsOf('$1')}, batch as materialized (
-  select ${COLUMNS} from banyan.outbox o
+  select ${COLUMNS} from outbox o
   where o.xid >= (select xmax from bounds) and o.xid < (select next_xmax from bounds)
     and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))
   union all
-  select ${COLUMNS} from banyan.outbox o
+  select ${COLUMNS} from outbox o
   where o.xid = any (array(select unnest(xip) from bounds)) and pg_visible_in_snapshot(o.xid, (select snapshot from bounds))
 )
 select * from batch order by seq offset $2`;
@@ -45,7 +45,7 @@ select * from batch order by seq offset $2`;
 // that fills it: the size of a large payload is known without reading it.
 function pageQuery(tick: number, { afterSeq, skip, limit }: Page): string {
   return `${boundsOf(String(tick))}, page as (
-  select o.* from banyan.outbox o, bounds b
+  select o.* from outbox o, bounds b
   where o.seq > ${afterSeq} and o.seq >= b.first_seq and o.seq <= b.last_seq
     and (o.xid >= b.xmax or o.xid = any (b.xip)) and pg_visible_in_snapshot(o.xid, b.snapshot)
   order by o.seq offset ${skip} limit ${limit}

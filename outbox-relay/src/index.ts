@@ -1,6 +1,7 @@
 export { auditStream, isBalanced, type AuditReport } from './audit.js';
 export { Relay } from './relay.js';
 export { SourceRelay, type RelayState, type SourceRelayStatus } from './source-relay.js';
+export { type ShardedSourceConfig, type ShardedSourceOptions } from './sharded-source.js';
 export { type SourceRelayConfig, type SourceRelayOptions } from './options.js';
 export { newEpoch, type NewEpoch, type NewEpochOptions } from './history/new-epoch.js';
 export { rangeSubjectOf, type RangeRequest } from './ranges/range-request.js';

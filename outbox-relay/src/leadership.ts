@@ -12,10 +12,10 @@ import type { SourceRelayOptions } from './options.js';
 import { Pace } from './pace.js';
 import { Retention } from './retention.js';
 import type { Session } from './session.js';
-import { noteAcked, type SourceRecord } from './source-record.js';
+import { checkShards, noteAcked, type SourceRecord } from './source-record.js';
 import type { Standby } from './standby.js';
 import type { Place } from './tail.js';
-import { lastNOf, newestTick, readTick, takeTick, type Tick } from './tick.js';
+import { lastNOf, newestTick, readTick, takeTick, type Look, type Tick } from './tick.js';
 
 /** What a round did. */
 export interface RoundCounts {
@@ -23,7 +23,7 @@ export interface RoundCounts {
 }
 
 /**
- * One relay's time as the leader of one source: from the moment that it holds the lock to its first doubt. It aligns with
+ * One relay's time as the leader of one source, or of one shard of it: from the moment that it holds the lock to its first doubt. It aligns with
  * the stream once, at the start, and then only ever appends. After any error it is closed and never used again: the next
  * one reads the stream back.
  */
@@ -126,7 +126,7 @@ export class Leadership {
     const startN = this.#place.n;
     await this.#publishUpTo(this.#newest, signal);
     const look = await takeTick(this.#session.client, this.#newest);
-    this.#check(look.backendPid);
+    this.#check(look);
     this.#newest = look.newest;
     this.#heartbeats.add(look);
     await this.#publishUpTo(look.newest, signal);
@@ -152,8 +152,9 @@ export class Leadership {
     }
   }
 
-  #check(backendPid: number): void {
+  #check({ backendPid, shards }: Look): void {
     this.#session.check(backendPid);
+    checkShards(this.#options, shards);
     this.#listener?.check();
     this.#witness.check();
   }
@@ -254,6 +255,6 @@ interface Parts {
 }
 
 function openListener(options: SourceRelayOptions, wakeup: Wakeup): Promise<Listener> {
-  const { databaseUrl, source, logger } = options;
-  return Listener.open(databaseUrl, `banyan-relay ${source} listener`, { wakeup, logger });
+  const { databaseUrl, source, shard, logger } = options;
+  return Listener.open(databaseUrl, `banyan-relay ${source} listener`, { shard, wakeup, logger });
 }

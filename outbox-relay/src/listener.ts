@@ -1,9 +1,8 @@
 import { messageOf, type Logger, type Wakeup } from '@banyan/runtime';
 import pgListen from 'pg-listen';
+import { schemaOf } from './shard.js';
 
-const CHANNEL = 'banyan_outbox';
-
-/** Listens for writers' NOTIFY on a connection of its own, and rings the wake-up. It lives as long as one leadership. */
+/** Listens for the NOTIFY of a shard's writers on a connection of its own, and rings the wake-up. It lives as long as one leadership. */
 export class Listener {
   readonly #subscriber: ReturnType<typeof pgListen.default>;
   readonly #logger: Logger;
@@ -22,17 +21,18 @@ export class Listener {
   static async open(
     databaseUrl: string,
     application: string,
-    options: { wakeup: Wakeup; logger: Logger },
+    options: { shard: number; wakeup: Wakeup; logger: Logger },
   ): Promise<Listener> {
-    const { wakeup, logger } = options;
+    const { shard, wakeup, logger } = options;
+    const channel = `${schemaOf(shard)}.outbox`;
     const listener = new Listener(databaseUrl, application, logger);
-    listener.#subscriber.notifications.on(CHANNEL, () => wakeup.ring());
+    listener.#subscriber.notifications.on(channel, () => wakeup.ring());
     listener.#subscriber.events.on('error', (error) => {
       listener.#failure = error;
       wakeup.ring();
     });
     await listener.#subscriber.connect();
-    await listener.#subscriber.listenTo(CHANNEL);
+    await listener.#subscriber.listenTo(channel);
     return listener;
   }
 

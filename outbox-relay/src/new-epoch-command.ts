@@ -6,7 +6,8 @@ const HELP = `banyan-relay new-epoch: decides that a database's history goes on 
 
 Usage: banyan-relay new-epoch --source <name>=<postgres url> --nats <url> --reason "…" --yes
 
-  --source <name>=<url>   the source, and the database whose history is right
+  --source <name>=<url>   the source, and the database whose history is right;
+                          of a source with shards, one of them: projects-1=…
   --nats <url>            NATS server(s), comma-separated (or NATS_URL)
   --reason "…"            why; kept in banyan.epoch
   --by <who>              who decided (default: user@host)

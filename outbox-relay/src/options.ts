@@ -1,4 +1,6 @@
+import { shardName } from '@banyan/contracts';
 import {
+  BanyanError,
   flag,
   resolveOptions,
   silentLogger,
@@ -16,6 +18,13 @@ export interface SourceRelayOptions {
   databaseUrl: string;
   /** The NATS server or servers, comma-separated. Required. */
   natsUrl: string;
+  /**
+   * How many shards the source has: as `banyan.shards()` says in its database. Default 1. A relay that was told another
+   * number refuses to publish, since some shard might have no relay.
+   */
+  shards: number;
+  /** Which of them this relay leads, from 0. Default 0. A process is told nothing here: it has a relay for each. */
+  shard: number;
   /** Copies of the stream in a cluster, used when the relay creates it. Default 1; use 3 in production. */
   streamReplicas: number;
   /**
@@ -78,6 +87,8 @@ const RULES: OptionRules<SourceRelayOptions> = {
     check: (value): value is string => typeof value === 'string' && /^postgres(ql)?:\/\//.test(value),
   },
   natsUrl: text(),
+  shards: wholeNumber(1, 64, 1),
+  shard: wholeNumber(0, 63, 0),
   streamReplicas: wholeNumber(1, 5, 1),
   notify: flag(true),
   pollIntervalMs: wholeNumber(10, 1000, 500),
@@ -109,11 +120,21 @@ export type RequiredOptions = 'source' | 'databaseUrl' | 'natsUrl';
 export type SourceRelayConfig = Pick<SourceRelayOptions, RequiredOptions> &
   Partial<Omit<SourceRelayOptions, RequiredOptions>>;
 
+/**
+ * Resolved, `source` is the shard's own name: what it is towards NATS.
+ * @throws BanyanError BANYAN_OPTION_UNKNOWN or BANYAN_OPTION_INVALID
+ */
 export function resolveSourceRelayOptions(given: SourceRelayConfig): SourceRelayOptions {
-  return resolveOptions<SourceRelayOptions>('relay', RULES, given);
+  const options = resolveOptions<SourceRelayOptions>('relay', RULES, given);
+  const { source, shard, shards } = options;
+  if (shard < shards) return { ...options, source: shardName(source, shard) };
+  throw new BanyanError(
+    'BANYAN_OPTION_INVALID',
+    `relay option shard must be one of the ${shards} shards of ${source}, counted from 0, not ${shard}`,
+  );
 }
 
 /** The options that a file, the environment or a flag may set for a source, besides what identifies it. */
-export const TUNABLE_OPTIONS: readonly string[] = Object.keys(RULES).filter(
-  (name) => !['source', 'databaseUrl', 'natsUrl', 'logger'].includes(name),
-);
+export const TUNABLE_OPTIONS: readonly string[] = Object.keys(RULES)
+  .filter((name) => !['source', 'databaseUrl', 'natsUrl', 'shard', 'logger'].includes(name))
+  .concat('onlyShards');

@@ -24,8 +24,8 @@ const LINGERING_POLL_MS = 20;
  */
 type State = { is: 'awake'; lastEventMs: number } | { is: 'dozing'; horizonXid: bigint } | { is: 'asleep' };
 
-const SAY_ASLEEP = `select setval('banyan.relay_asleep', 2)`;
-const SAY_AWAKE = `select setval('banyan.relay_asleep', 1)`;
+const SAY_ASLEEP = `select setval('relay_asleep', 2)`;
+const SAY_AWAKE = `select setval('relay_asleep', 1)`;
 // In a statement after SAY_ASLEEP: whoever has a transaction id from here on reads that the relay sleeps.
 const NEXT_XID = `select pg_snapshot_xmax(pg_current_snapshot())::text as xid`;
 

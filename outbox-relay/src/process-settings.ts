@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { BanyanError, messageOf, nearestName } from '@banyan/runtime';
 import { parse } from 'yaml';
-import { TUNABLE_OPTIONS, type SourceRelayConfig } from './options.js';
+import { TUNABLE_OPTIONS } from './options.js';
+import type { ShardedSourceConfig } from './sharded-source.js';
 
 /** What the relay process runs with. */
 export interface ProcessSettings {
-  sources: SourceRelayConfig[];
+  sources: ShardedSourceConfig[];
   natsUrl: string;
   /** host:port for /metrics, /healthz and /readyz; undefined: none. */
   http: string | undefined;
@@ -57,7 +58,7 @@ export function readSettings(
   };
 }
 
-function sourcesOf(layers: readonly Layer[], natsUrl: string): SourceRelayConfig[] {
+function sourcesOf(layers: readonly Layer[], natsUrl: string): ShardedSourceConfig[] {
   const names = [...new Set(layers.flatMap(({ sources }) => Object.keys(sources)))];
   if (names.length === 0) {
     throw new BanyanError(

@@ -25,7 +25,7 @@ export class RelayProcess {
     this.#watch = new Watch({
       natsUrl,
       maxUnsentAgeMs,
-      sources: sources.map(({ source }) => source),
+      sources: this.#relay.status.map(({ source }) => source),
       status: () => this.#relay.status,
     });
   }

@@ -1,12 +1,16 @@
-import type { SourceRelayConfig } from './options.js';
+import { shardConfigsOf, type ShardedSourceConfig } from './sharded-source.js';
 import { SourceRelay, type SourceRelayStatus } from './source-relay.js';
 
-/** One process's relay of several sources. They share nothing but the process: a source in trouble holds up no other. */
+/**
+ * One process's relay of several sources, each with all of its shards. They share nothing but the process: a source or a
+ * shard in trouble holds up no other.
+ */
 export class Relay {
   readonly #sources: SourceRelay[];
 
-  constructor(sources: readonly SourceRelayConfig[]) {
-    this.#sources = sources.map((config) => new SourceRelay(config));
+  /** @throws BanyanError for options that do not do */
+  constructor(sources: readonly ShardedSourceConfig[]) {
+    this.#sources = sources.flatMap(shardConfigsOf).map((config) => new SourceRelay(config));
   }
 
   get status(): SourceRelayStatus[] {

@@ -29,13 +29,13 @@ interface Slot {
 
 type Outcome = 'empty' | 'current' | 'kept' | 'busy' | 'emptied';
 
-const MARK_ACKED = `select banyan.mark_acked($1, $2 * interval '1 ms')`;
-const EMPTY_SLOT = `select banyan.empty_slot($1, $2 * interval '1 ms') as outcome`;
-const MOVE_TO_SLOT = `select banyan.move_to_slot($1)`;
-const PRUNE_TICKS = `select banyan.prune_ticks($1) as pruned`;
+const MARK_ACKED = `select mark_acked($1, $2 * interval '1 ms')`;
+const EMPTY_SLOT = `select empty_slot($1, $2 * interval '1 ms') as outcome`;
+const MOVE_TO_SLOT = `select move_to_slot($1)`;
+const PRUNE_TICKS = `select prune_ticks($1) as pruned`;
 const READ_SLOTS = `
 select slot, is_current, is_empty, bytes, extract(epoch from clock_timestamp() - oldest_emitted_at) * 1000 as age_ms
-from banyan.outbox_slots order by slot`;
+from outbox_slots order by slot`;
 
 /** Ticks deleted by one statement: few enough that it takes milliseconds. */
 const PRUNE_CHUNK = 5000;

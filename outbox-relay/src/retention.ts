@@ -1,9 +1,11 @@
 import { backoffDelayMs, Loop, messageOf, type Logger, type Round } from '@banyan/runtime';
 import pg from 'pg';
 import { sweep, type RetentionLimits, type SweepCounts } from './retention-sweep.js';
+import { schemaOf } from './shard.js';
 
 export interface RetentionOptions extends RetentionLimits {
   source: string;
+  shard: number;
   databaseUrl: string;
   retentionCheckMs: number;
   logger: Logger;
@@ -22,7 +24,7 @@ const SESSION = [
 ];
 
 // Acknowledgements beyond where the stream ends now were lost by the broker: they no longer count.
-const FORGET_MARKS = `delete from banyan.acked_mark where tick > $1`;
+const FORGET_MARKS = `delete from acked_mark where tick > $1`;
 
 /**
  * Keeps the outbox from growing: sweeps it now and then, for as long as its relay leads. Each sweep has a connection of its
@@ -64,12 +66,12 @@ export class Retention {
 
   /** One sweep. */
   async sweep(): Promise<SweepCounts> {
-    const { databaseUrl, source, logger } = this.#options;
+    const { databaseUrl, source, shard, logger } = this.#options;
     const client = new pg.Client({
       connectionString: databaseUrl,
       application_name: `banyan-relay ${source} retention`,
       connectionTimeoutMillis: 5000,
-      options: SESSION.map((setting) => `-c ${setting}`).join(' '),
+      options: [...SESSION, `search_path=${schemaOf(shard)}`].map((setting) => `-c ${setting}`).join(' '),
     });
     client.on('error', (error) =>
       logger.debug('the retention connection broke', { error: messageOf(error) }),

@@ -1,7 +1,8 @@
 import { BanyanError, messageOf, type Logger } from '@banyan/runtime';
 import pg from 'pg';
+import { POINT_AT_SCHEMA, schemaOf } from './shard.js';
 
-/** Advisory lock of a source's leader: (this, 1), one source a database. */
+/** Advisory lock of a shard's leader: (this, 1 + shard), one source a database. */
 const LOCK_CLASS = 6218;
 
 /** How often a leader shows the database that it is alive, in ms, whatever else it does. */
@@ -17,7 +18,7 @@ const END_SILENT_LEADER = `
 select a.pid, pg_terminate_backend(a.pid) as ended,
   round(extract(epoch from clock_timestamp() - a.state_change) * 1000)::integer as silent_ms
 from pg_locks l join pg_stat_activity a using (pid)
-where l.locktype = 'advisory' and l.classid = ${LOCK_CLASS} and l.objid = 1 and l.objsubid = 2 and l.granted
+where l.locktype = 'advisory' and l.classid = ${LOCK_CLASS} and l.objid = $2 and l.objsubid = 2 and l.granted
   and l.database = (select oid from pg_database where datname = current_database())
   and a.state_change < clock_timestamp() - $1 * interval '1 millisecond'
   and (a.state <> 'active' or a.wait_event_type = 'Client')`;
@@ -48,35 +49,44 @@ select set_config('synchronous_commit',
  */
 export class Session {
   readonly client: pg.Client;
+  readonly #lock: number;
   readonly #logger: Logger;
   #failure: Error | undefined;
   #backendPid: number | undefined;
   #lifeSigns: NodeJS.Timeout | undefined;
 
-  private constructor(client: pg.Client, logger: Logger) {
+  private constructor(client: pg.Client, { shard, logger }: { shard: number; logger: Logger }) {
     this.client = client;
+    this.#lock = 1 + shard;
     this.#logger = logger;
     client.on('error', (error) => (this.#failure ??= error));
     client.on('notice', (notice) => this.#onNotice(notice.code, notice.message));
   }
 
-  static async open(databaseUrl: string, application: string, logger: Logger): Promise<Session> {
+  /** Connects to a source's database, and to the outbox of the given shard. */
+  static async open(
+    databaseUrl: string,
+    application: string,
+    { shard, logger }: { shard: number; logger: Logger },
+  ): Promise<Session> {
     const client = new pg.Client({
       connectionString: databaseUrl,
       application_name: application,
       keepAlive: true,
       connectionTimeoutMillis: 5000,
     });
-    const session = new Session(client, logger);
+    const session = new Session(client, { shard, logger });
     await client.connect();
     await client.query(PREPARE);
+    await client.query(POINT_AT_SCHEMA, [schemaOf(shard), false]);
     return session;
   }
 
-  /** Tries to become the source's leader; false if another relay is. */
+  /** Tries to become the shard's leader; false if another relay is. */
   async tryLead(): Promise<boolean> {
     const { rows } = await this.client.query<{ locked: boolean; pid: number }>(
-      `select pg_try_advisory_lock(${LOCK_CLASS}, 1) as locked, pg_backend_pid() as pid`,
+      `select pg_try_advisory_lock(${LOCK_CLASS}, $1) as locked, pg_backend_pid() as pid`,
+      [this.#lock],
     );
     this.#backendPid = rows[0]?.pid;
     if (rows[0]?.locked !== true) return false;
@@ -92,7 +102,7 @@ export class Session {
   async endSilentLeader(silenceMs: number): Promise<SilentLeader | undefined> {
     const { rows } = await this.client.query<{ pid: number; ended: boolean; silent_ms: number }>(
       END_SILENT_LEADER,
-      [silenceMs],
+      [silenceMs, this.#lock],
     );
     const [row] = rows;
     return row?.ended === true ? { pid: row.pid, silentMs: row.silent_ms } : undefined;

@@ -22,7 +22,7 @@ export class Standby {
 
   static async open(options: SourceRelayOptions): Promise<Standby> {
     const name = `banyan-relay ${options.source}`;
-    const session = await Session.open(options.databaseUrl, name, options.logger);
+    const session = await Session.open(options.databaseUrl, name, options);
     try {
       return new Standby(session, await connectOnce(options.natsUrl, name), options);
     } catch (error) {

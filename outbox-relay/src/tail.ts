@@ -39,7 +39,7 @@ export async function readTail(
   return { ...parsePosition(position), tick, eventId: message.header.get('ce-id'), sequence: message.seq };
 }
 
-const RETAINED_AFTER = `select retained_after_tick from banyan.source`;
+const RETAINED_AFTER = `select retained_after_tick from source`;
 
 /** A place in the source's history: position n, and what is needed to go on from it. */
 export interface Place {

@@ -31,6 +31,8 @@ export interface Look {
   oldestRunningXid: bigint;
   /** The server process that answered; another one than before means that a pooler sits between. */
   backendPid: number;
+  /** How many shards the source has by now. */
+  shards: number;
 }
 
 interface TickRow {
@@ -46,12 +48,12 @@ interface TickRow {
 // idle source costs no row. It must run in a transaction of its own: what it returns is true only once it is committed.
 const TAKE_TICK = `
 with prev as materialized (
-  select tick, snapshot, first_n + events as next_n, heads from banyan.tick order by tick desc limit 1
+  select tick, snapshot, first_n + events as next_n, heads from tick order by tick desc limit 1
 ), batch as (
-  select seq, partition from banyan.outbox
+  select seq, partition from outbox
   where xid >= (select pg_snapshot_xmax(snapshot) from prev)
   union all
-  select seq, partition from banyan.outbox
+  select seq, partition from outbox
   where xid = any (array(select pg_snapshot_xip(snapshot) from prev))
 ), head as materialized (
   select partition, max(k) as k, min(seq) as first_seq, max(seq) as last_seq
@@ -60,12 +62,12 @@ with prev as materialized (
 ), total as materialized (
   select max(k) as events, min(first_seq) as first_seq, max(last_seq) as last_seq from head
 ), recorded as (
-  insert into banyan.tick (tick, snapshot, first_n, events, heads, first_seq, last_seq, last_event_id, taken_at)
+  insert into tick (tick, snapshot, first_n, events, heads, first_seq, last_seq, last_event_id, taken_at)
   select prev.tick + 1, pg_current_snapshot(), prev.next_n, total.events,
     array(select coalesce(prev.next_n - 1 + head.k, prev.heads[p + 1])
           from generate_series(0, 63) p left join head on head.partition = p order by p),
     total.first_seq, total.last_seq,
-    (select event_id from banyan.outbox where seq = total.last_seq), statement_timestamp()
+    (select event_id from outbox where seq = total.last_seq), statement_timestamp()
   from prev, total
   where total.events > 0
   returning tick, first_n, events, heads, last_event_id
@@ -73,14 +75,14 @@ with prev as materialized (
 select recorded.*,
   floor(extract(epoch from statement_timestamp()) * 1000)::bigint as as_of_ms,
   pg_snapshot_xmin(pg_current_snapshot())::text as oldest_running_xid,
-  pg_backend_pid() as backend_pid
+  pg_backend_pid() as backend_pid, banyan.shards() as shards
 from (select 1) one left join recorded on true`;
 
 const READ_TICK = `
-select tick, first_n, events, heads, last_event_id from banyan.tick where tick = $1`;
+select tick, first_n, events, heads, last_event_id from tick where tick = $1`;
 
 const NEWEST_TICK = `
-select tick, first_n, events, heads, last_event_id from banyan.tick order by tick desc limit 1`;
+select tick, first_n, events, heads, last_event_id from tick order by tick desc limit 1`;
 
 /**
  * Looks for newly visible events and records them as a tick. When it returns, the tick is committed, and safe to publish.
@@ -93,6 +95,7 @@ export async function takeTick(client: ClientBase, newest: Tick): Promise<Look> 
     as_of_ms: string;
     oldest_running_xid: string;
     backend_pid: number;
+    shards: number;
   }
   const { rows } = await client.query<Row>({ name: 'banyan_take_tick', text: TAKE_TICK });
   const row = one(rows);
@@ -103,6 +106,7 @@ export async function takeTick(client: ClientBase, newest: Tick): Promise<Look> 
     asOfMs: Number(row.as_of_ms),
     oldestRunningXid: BigInt(row.oldest_running_xid),
     backendPid: row.backend_pid,
+    shards: row.shards,
   };
 }
 
@@ -129,6 +133,6 @@ function tickOf(row: TickRow): Tick {
 
 function one<R>(rows: R[]): R {
   const [row] = rows;
-  if (row === undefined) throw new Error('banyan.tick is empty: its first row was deleted by hand');
+  if (row === undefined) throw new Error('tick is empty: its first row was deleted by hand');
   return row;
 }

@@ -25,7 +25,7 @@ export interface RangeReport {
 const PREPARE = `
 create temp table computed_event (n bigint, event_id uuid) on commit drop;
 create temp table streamed_event on commit drop as
-select m.n, m.event_id from stream_message m join banyan.source s using (epoch)`;
+select m.n, m.event_id from stream_message m join source s using (epoch)`;
 
 const COMPUTE_ALL = `
 insert into computed_event select n, event_id from (${COMPUTE}) computed`;
@@ -33,7 +33,7 @@ insert into computed_event select n, event_id from (${COMPUTE}) computed`;
 const BOUNDS = `
 select coalesce(min(t.tick), 1) as from_tick, coalesce(max(t.tick), 0) as to_tick,
   coalesce(min(t.first_n), 1) as from_n, coalesce(max(t.first_n + t.events - 1), 0) as to_n
-from banyan.tick t, banyan.source s join banyan.epoch e using (epoch)
+from tick t, source s join epoch e using (epoch)
 where t.tick > greatest(e.base_tick, s.retained_after_tick)`;
 
 const DIGESTS = `

@@ -33,19 +33,19 @@ from (
 const COUNT_BOTH = `
 with retained as (
   select coalesce(
-    (select min(t.first_n) from banyan.tick t, banyan.source s where t.tick > s.retained_after_tick),
-    (select first_n + events from banyan.tick order by tick desc limit 1)) as from_n
+    (select min(t.first_n) from tick t, source s where t.tick > s.retained_after_tick),
+    (select first_n + events from tick order by tick desc limit 1)) as from_n
 ), in_both as (
   select o.seq, lag(o.seq) over (partition by m.key, m.epoch order by m.sequence) as before_seq
-  from stream_message m join banyan.outbox o using (event_id)
+  from stream_message m join outbox o using (event_id)
 )
-select (select count(*) from banyan.outbox) as committed,
+select (select count(*) from outbox) as committed,
   (select count(*) from in_both where seq < before_seq) as inversions,
-  (select count(*) from banyan.outbox o
+  (select count(*) from outbox o
    where not exists (select from stream_message m where m.event_id = o.event_id)) as missing,
-  (select count(*) from stream_message m, retained, banyan.source s
+  (select count(*) from stream_message m, retained, source s
    where (m.n is null or m.n >= from_n and m.epoch = s.epoch)
-     and not exists (select from banyan.outbox o where o.event_id = m.event_id)) as unknown`;
+     and not exists (select from outbox o where o.event_id = m.event_id)) as unknown`;
 
 type Counted<K extends keyof AuditCounts> = Record<K, string>;
 

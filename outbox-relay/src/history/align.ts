@@ -2,7 +2,7 @@ import { BanyanError, wait, type Logger } from '@banyan/runtime';
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { ClientBase } from 'pg';
-import { claimSource, readSource, type Identity, type SourceRecord } from '../source-record.js';
+import { checkShards, claimSource, readSource, type Identity, type SourceRecord } from '../source-record.js';
 import { checkServer, findStream, openManager } from '../stream.js';
 import { locateTail, readTail, type Place, type Tail } from '../tail.js';
 import { lastNOf, readTick } from '../tick.js';
@@ -17,6 +17,7 @@ const STEP_DOWN_MS = 500;
 
 export interface AlignOptions {
   source: string;
+  shards: number;
   streamReplicas: number;
   maxInFlight: number;
   logger: Logger;
@@ -50,6 +51,7 @@ export async function align(context: AlignContext, onLost: () => void): Promise<
   const { client, nats, options, relay } = context;
   const { source, logger, streamReplicas } = options;
   const record = await readSource(client, source);
+  checkShards(options, record.shards);
   judgeDatabase(source, record);
   checkServer(nats);
   const witness = await Witness.open(nats, { source, replicas: streamReplicas, logger });

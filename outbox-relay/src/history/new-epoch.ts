@@ -2,8 +2,10 @@ import { hostname, userInfo } from 'node:os';
 import { formatPosition } from '@banyan/contracts';
 import { BanyanError, silentLogger, wait } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
+import pg from 'pg';
 import { connectOnce } from '../nats-connection.js';
 import { Session } from '../session.js';
+import { findShard } from '../shard.js';
 import { readSource, type SourceRecord } from '../source-record.js';
 import { openManager, readStream } from '../stream.js';
 import { readTail, type Tail } from '../tail.js';
@@ -19,6 +21,7 @@ const LOCK_RETRY_MS = 100;
 const STEP_DOWN_MS = 1000;
 
 export interface NewEpochOptions {
+  /** Of a source with several shards, the shard: `projects`, `projects-1`, … */
   source: string;
   databaseUrl: string;
   natsUrl: string;
@@ -56,7 +59,8 @@ export interface NewEpoch {
  */
 export async function newEpoch(options: NewEpochOptions): Promise<NewEpoch> {
   const name = `banyan-relay new-epoch ${options.source}`;
-  const session = await Session.open(options.databaseUrl, name, silentLogger);
+  const shard = await shardNamed(options);
+  const session = await Session.open(options.databaseUrl, name, { shard, logger: silentLogger });
   try {
     const nats = await connectOnce(options.natsUrl, name);
     try {
@@ -67,6 +71,16 @@ export async function newEpoch(options: NewEpochOptions): Promise<NewEpoch> {
     }
   } finally {
     await session.close();
+  }
+}
+
+async function shardNamed({ databaseUrl, source }: NewEpochOptions): Promise<number> {
+  const client = new pg.Client(databaseUrl);
+  try {
+    await client.connect();
+    return await findShard(client, source);
+  } finally {
+    await client.end();
   }
 }
 

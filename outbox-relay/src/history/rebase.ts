@@ -26,34 +26,34 @@ const PLAN_FREELY = `select set_config('enable_seqscan', 'on', true), set_config
 // Rows that are not in the stream become this transaction's, which the base snapshot does not see: so the first tick after
 // it has them, in the order of seq. What the stream once held and let expire is not published again.
 const REPUBLISH = `
-update banyan.outbox o set xid = pg_current_xact_id()
+update outbox o set xid = pg_current_xact_id()
 where not exists (select from stream_message m where m.event_id = o.event_id)
   and ($1::timestamptz is null or o.emitted_at >= $1)`;
 
 // In a logical copy the rows' transaction ids are another server's. Visible they are, so let them count as seen.
 const FREEZE = `
-update banyan.outbox set xid = '3'
+update outbox set xid = '3'
 where xid <> pg_current_xact_id() and not pg_visible_in_snapshot(xid, $1::pg_snapshot)`;
 
 const INSERT_BASE = `
-insert into banyan.tick (tick, snapshot, first_n, events, heads, taken_at)
+insert into tick (tick, snapshot, first_n, events, heads, taken_at)
 values ($1, $2::pg_snapshot, $3::bigint + 1, 0, array_fill(0::bigint, array[64]), statement_timestamp())`;
 
 const FORGET = `
-with ticks as (delete from banyan.tick where tick < $1), marks as (delete from banyan.acked_mark where tick < $1)
-update banyan.source
+with ticks as (delete from tick where tick < $1), marks as (delete from acked_mark where tick < $1)
+update source
 set name = $2, epoch = $3, system_identifier = $4, timeline = $5, acked_tick = $1, acked_n = $6, retained_after_tick = $1,
   led_by = null, led_since = null`;
 
 const INSERT_EPOCH = `
-insert into banyan.epoch
+insert into epoch
   (epoch, base_tick, base_n, decided_by, reason, system_identifier, timeline, stream_tail, republished)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
 
 // Logical replication does not carry sequences over: the next rows would collide with those that are there.
 const ADVANCE_SEQ = `
-select setval(s.seq, m.highest) from (select pg_get_serial_sequence('banyan.outbox', 'seq')::regclass as seq) s,
-  (select max(seq) as highest from banyan.outbox) m
+select setval(s.seq, m.highest) from (select pg_get_serial_sequence('outbox', 'seq')::regclass as seq) s,
+  (select max(seq) as highest from outbox) m
 where m.highest > coalesce(pg_sequence_last_value(s.seq), 0)`;
 
 export interface Broker {

@@ -13,16 +13,16 @@ export const COMPUTE = `
 with ticks as materialized (
   select this.tick, this.first_n, this.events, this.snapshot, pg_snapshot_xmax(prev.snapshot) as from_xid,
     pg_snapshot_xmax(this.snapshot) as to_xid, array(select pg_snapshot_xip(prev.snapshot)) as late
-  from banyan.tick this join banyan.tick prev on prev.tick = this.tick - 1
+  from tick this join tick prev on prev.tick = this.tick - 1
   where this.tick between $1 and $2
 ), numbered as (
   select t.first_n, t.events, o.event_id, o.partition,
     row_number() over (partition by t.tick order by o.seq) as k, count(*) over (partition by t.tick) as found
   from ticks t cross join lateral (
-    select seq, event_id, partition from banyan.outbox
+    select seq, event_id, partition from outbox
     where xid >= t.from_xid and xid < t.to_xid and pg_visible_in_snapshot(xid, t.snapshot)
     union all
-    select seq, event_id, partition from banyan.outbox
+    select seq, event_id, partition from outbox
     where xid = any (t.late) and pg_visible_in_snapshot(xid, t.snapshot)
   ) o
 )

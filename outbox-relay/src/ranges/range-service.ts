@@ -19,6 +19,7 @@ const MAX_WAITING = 32;
 
 export interface RangeServiceOptions {
   source: string;
+  shard: number;
   databaseUrl: string;
   natsUrl: string;
   streamReplicas: number;
@@ -128,8 +129,8 @@ export class RangeService {
   }
 
   async #openSession(): Promise<Session> {
-    const { source, databaseUrl, logger } = this.#options;
-    this.#session ??= await Session.open(databaseUrl, `banyan-relay ${source} ranges`, logger);
+    const { source, databaseUrl } = this.#options;
+    this.#session ??= await Session.open(databaseUrl, `banyan-relay ${source} ranges`, this.#options);
     this.#session.check();
     return this.#session;
   }

@@ -12,7 +12,7 @@ const PAGE_ROWS = 200;
 
 /** Of ticks that retention has left in part, none is read: their positions could not be counted. */
 const FIRST_TICK = `
-select min(tick) as tick from banyan.tick, banyan.source where tick > greatest(retained_after_tick, $1)`;
+select min(tick) as tick from tick, source where tick > greatest(retained_after_tick, $1)`;
 
 /**
  * The messages of a range, as they were published, in order and one position after the other; positions of other

@@ -32,5 +32,8 @@ export function shardOfPartition(partition: number, shards: number): number {
 
 function checkWithin(what: string, value: number, { from, to }: { from: number; to: number }): void {
   if (Number.isSafeInteger(value) && value >= from && value <= to) return;
-  throw new BanyanError('BANYAN_OPTION_INVALID', `${what} must be a whole number from ${from} to ${to}, not ${value}`);
+  throw new BanyanError(
+    'BANYAN_OPTION_INVALID',
+    `${what} must be a whole number from ${from} to ${to}, not ${value}`,
+  );
 }

@@ -14,6 +14,8 @@ export const ERROR_CODES = {
     'A position is written `epoch.n`, both positive whole numbers, for example `1.42`.',
   BANYAN_SOURCE_MISMATCH: 'Point the relay at the database of the source that it names, or correct the name.',
   BANYAN_SCHEMA_MISSING: 'Run the migrations of this database role first (see migrations/README.md).',
+  BANYAN_SHARDS_DIFFER:
+    'Start every relay of the source with the number of shards that its database has (option `shards`).',
   BANYAN_NATS_UNSUPPORTED:
     'Use nats-server 2.10 or later with JetStream, and the limits that the message asks for.',
   BANYAN_STREAM_CONFIG:
