@@ -124,7 +124,8 @@ export default tseslint.config(
         'error',
         {
           selector: String.raw`TemplateElement[value.raw=/\b(from|join|into|update|table)\s+banyan\./]`,
-          message: 'Each shard has a schema of its own: name tables without one; shard.ts says which is meant.',
+          message:
+            'Each shard has a schema of its own: name tables without one; shard.ts says which is meant.',
         },
       ],
     },

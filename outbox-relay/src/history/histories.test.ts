@@ -177,7 +177,10 @@ describe('a database restored from an older backup', () => {
     await publish(database, 2, 'b');
     const restored = await open(copy);
     // As a relay of before would have done: the same tick and position, another event.
-    const client = new pg.Client({ connectionString: restored.server.url(), options: '-c search_path=banyan' });
+    const client = new pg.Client({
+      connectionString: restored.server.url(),
+      options: '-c search_path=banyan',
+    });
     await client.connect();
     for (const key of ['other-b', 'other-c']) {
       await emit(restored, key);
