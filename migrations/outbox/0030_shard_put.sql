@@ -7,8 +7,8 @@
 create function banyan.put(
   part smallint, event_id uuid, aggregate_type text, aggregate_id text, aggregate_version bigint, event_type text,
   payload bytea, headers jsonb
-) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+) returns uuid
+language plpgsql as $$
 #variable_conflict use_variable
 declare
   slot smallint := pg_sequence_last_value('banyan.outbox_slot') % 3;
@@ -21,6 +21,8 @@ begin
   if pg_sequence_last_value('banyan.relay_asleep') = 2 and current_setting('banyan.notify', true) is distinct from 'off' then
     perform pg_notify('banyan.outbox', '');
   end if;
+  return event_id;
 end $$;
 
-comment on function banyan.put is 'For banyan.emit, which has checked the event. It runs with the rights of its caller.';
+comment on function banyan.put is
+  'For banyan.emit, which has checked the event. It runs with the rights and the search_path of its caller.';

@@ -22,8 +22,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
   bytes integer;
-  -- Simple expressions, which PL/pgSQL evaluates without starting the executor: emit is on every writer's path.
-  slot smallint := pg_sequence_last_value('banyan.outbox_slot') % 3;
+  slot smallint;
+  -- Here and below simple expressions, which PL/pgSQL evaluates without starting the executor: emit is on every writer's path.
   part smallint := get_byte(sha256(convert_to(aggregate_type || '/' || aggregate_id, 'UTF8')), 0) & 63;
 begin
   if aggregate_type is null or aggregate_type ~ '[^A-Za-z0-9_-]' or octet_length(aggregate_type) not between 1 and 64 then
@@ -53,10 +53,9 @@ begin
   end if;
 
   if banyan.shards() > 1 then
-    perform banyan.put_in_shard(part, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
-    return event_id;
+    return banyan.put_in_shard(part, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
   end if;
-
+  slot := pg_sequence_last_value('banyan.outbox_slot') % 3;
   insert into banyan.outbox
     (slot, event_id, partition, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers)
   values (slot, event_id, part, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);
@@ -146,15 +145,15 @@ begin
     end if;
   end loop;
   select string_agg(format(
-      'when %s then perform %I.put(part, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);',
+      'when %s then return %I.put(part, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers);',
       shard, schema), E'\n    ' order by shard)
     into branches from banyan.shard_schemas() where shard < shards;
   execute format($put$
 create or replace function banyan.put_in_shard(
   part smallint, event_id uuid, aggregate_type text, aggregate_id text, aggregate_version bigint, event_type text,
   payload bytea, headers jsonb
-) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+) returns uuid
+language plpgsql as $body$
 begin
   case part %% %s
     %s

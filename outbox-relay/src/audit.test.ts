@@ -4,7 +4,6 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/nats-core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { auditStream, isBalanced } from './audit.js';
-import { POINT_AT_SCHEMA, schemaOf } from './shard.js';
 import { newestTick, takeTick } from './tick.js';
 
 let database: TestDatabase;
@@ -85,7 +84,7 @@ it('counts events that no transaction committed', async () => {
 /** As the relay does before it publishes: from then on positions can be computed. */
 async function recordTick(): Promise<void> {
   const client = await database.pool.connect();
-  await client.query(POINT_AT_SCHEMA, [schemaOf(0), false]);
+  await client.query('set search_path to banyan');
   await takeTick(client, await newestTick(client));
   client.release();
 }

@@ -4,7 +4,6 @@ import { DeliverPolicy, jetstream, jetstreamManager, type JetStreamManager } fro
 import type { PoolClient } from 'pg';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sweep, type RetentionLimits, type SweepCounts } from './retention-sweep.js';
-import { POINT_AT_SCHEMA, schemaOf } from './shard.js';
 import { SourceRelay } from './source-relay.js';
 import type { SourceRelayConfig } from './options.js';
 
@@ -71,7 +70,7 @@ async function sweepOnce(limits: Partial<RetentionLimits> = {}): Promise<SweepCo
   const acked = await ackedTick();
   const client = await database.pool.connect();
   try {
-    await client.query(POINT_AT_SCHEMA, [schemaOf(0), false]);
+    await client.query('set search_path to banyan');
     return await sweep(client, acked, { ...AT_ONCE, ...limits });
   } finally {
     client.release();
@@ -147,7 +146,7 @@ describe('a sweep', () => {
     await relay.stop();
     await emit(1);
     const client = await database.pool.connect();
-    await client.query(POINT_AT_SCHEMA, [schemaOf(0), false]);
+    await client.query('set search_path to banyan');
     expect(await sweep(client, acked, AT_ONCE)).toMatchObject({ movedTo: 1 });
     expect(await sweep(client, acked, AT_ONCE)).toMatchObject({ emptied: [] });
     client.release();

@@ -177,11 +177,9 @@ describe('a database restored from an older backup', () => {
     await publish(database, 2, 'b');
     const restored = await open(copy);
     // As a relay of before would have done: the same tick and position, another event.
-    const client = new pg.Client({
-      connectionString: restored.server.url(),
-      options: '-c search_path=banyan',
-    });
+    const client = new pg.Client(restored.server.url());
     await client.connect();
+    await client.query('set search_path to banyan');
     for (const key of ['other-b', 'other-c']) {
       await emit(restored, key);
       await takeTick(client, await newestTick(client));
