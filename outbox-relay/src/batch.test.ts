@@ -20,7 +20,8 @@ let tick: Tick;
 
 beforeEach(async () => {
   database = await testDatabase({ roles: ['outbox'] });
-  client = new pg.Client({ connectionString: database.url, options: '-c timezone=UTC -c datestyle=ISO' });
+  const options = '-c search_path=banyan -c timezone=UTC -c datestyle=ISO';
+  client = new pg.Client({ connectionString: database.url, options });
   await client.connect();
   await client.query(FILL);
   tick = (await takeTick(client, await newestTick(client))).newest;
