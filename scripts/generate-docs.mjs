@@ -8,7 +8,7 @@ const OPTIONS = [
   ['Relay of one source', 'outbox-relay/src/options.ts', 'SourceRelayOptions'],
   ['A source of a relay process', 'outbox-relay/src/sharded-source.ts', 'ShardedSourceOptions'],
   ['Subscriber', 'packages/subscriber/src/options.ts', 'SubscriberOptions'],
-  ['Replica', 'packages/subscriber/src/replica.ts', 'ReplicaOptions'],
+  ['Replica', 'packages/subscriber/src/replica/replica.ts', 'ReplicaOptions'],
   ['Query edge', 'packages/edge/src/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];

@@ -5,6 +5,7 @@ import { idleCase } from './cases/idle.js';
 import { latencyCase } from './cases/latency.js';
 import { peersCase } from './cases/peers.js';
 import { relayCase } from './cases/relay.js';
+import { subscriberCase } from './cases/subscriber.js';
 import { writerCostCase } from './cases/writer-cost.js';
 import type { BenchCase, BenchResult } from './result.js';
 
@@ -12,6 +13,7 @@ const CASES: readonly BenchCase[] = [
   relayCase,
   peersCase,
   latencyCase,
+  subscriberCase,
   writerCostCase,
   backlogCase,
   idleCase,

@@ -53,7 +53,7 @@ it('is one trace from the writer through the relay to the handler', async () => 
   const relay = new SourceRelay({ source, databaseUrl: database.url, natsUrl: nats.url });
   const reader = subscriber({
     name: 'traced',
-    source,
+    sources: [source],
     databaseUrl: database.url,
     nats: nats.connection,
     handlers: [handler],

@@ -4,4 +4,4 @@ export { SourceRelay, type RelayState, type SourceRelayStatus } from './source-r
 export { type ShardedSourceConfig, type ShardedSourceOptions } from './sharded-source.js';
 export { type SourceRelayConfig, type SourceRelayOptions } from './options.js';
 export { newEpoch, type NewEpoch, type NewEpochOptions } from './history/new-epoch.js';
-export { rangeSubjectOf, type RangeRequest } from './ranges/range-request.js';
+export type { RangeRequest } from './ranges/range-request.js';

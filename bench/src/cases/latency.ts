@@ -127,13 +127,13 @@ class Path {
 
   constructor(pool: pg.Pool, readerUrl: string, nats: NatsConnection) {
     this.#pool = pool;
-    const handler = on(renamed, (_tx, _data, { aggregateId }) => {
-      this.#handledMs.set(aggregateId, performance.now());
+    const handler = on(renamed, (_tx, _data, { id }) => {
+      this.#handledMs.set(id, performance.now());
       return Promise.resolve();
     });
     this.#subscriber = subscriber({
       name: 'bench',
-      source: 'latency',
+      sources: ['latency'],
       databaseUrl: readerUrl,
       nats,
       handlers: [handler],

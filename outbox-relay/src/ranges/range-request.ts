@@ -1,11 +1,6 @@
 import { PARTITIONS } from '@banyan/contracts';
 import { BanyanError } from '@banyan/runtime';
 
-/** Core NATS subject on which the relays of a source answer for its ranges. */
-export function rangeSubjectOf(source: string): string {
-  return `banyan.range.${source}`;
-}
-
 /** "The events n…m of this epoch", both included; of one partition if one is named. JSON on the wire. */
 export interface RangeRequest {
   epoch: number;

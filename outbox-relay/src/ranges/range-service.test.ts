@@ -1,10 +1,9 @@
-import { streamOf } from '@banyan/contracts';
+import { rangeSubjectOf, streamOf } from '@banyan/contracts';
 import { testDatabase, testNats, uniqueName, type TestDatabase, type TestNats } from '@banyan/devstack';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { createInbox, type Msg, type MsgHdrs } from '@nats-io/nats-core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { SourceRelay } from '../source-relay.js';
-import { rangeSubjectOf } from './range-request.js';
 
 let database: TestDatabase;
 let nats: TestNats;

@@ -1,3 +1,4 @@
+import { rangeSubjectOf } from '@banyan/contracts';
 import { BanyanError, isBanyanError, messageOf, type Logger } from '@banyan/runtime';
 import { headers, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
@@ -5,7 +6,7 @@ import { judgeByWitness, judgeDatabase } from '../history/judge-history.js';
 import { Witness } from '../history/witness.js';
 import { Session } from '../session.js';
 import { readSource, type SourceRecord } from '../source-record.js';
-import { rangeSubjectOf, readRequest, type RangeRequest } from './range-request.js';
+import { readRequest, type RangeRequest } from './range-request.js';
 import { readRange } from './read-range.js';
 
 /** An answer ends at the first of these; it says where to go on. */

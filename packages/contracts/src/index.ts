@@ -10,7 +10,14 @@ export {
 export { formatPosition, parsePosition, type Position } from './position.js';
 export { PARTITIONS, partitionOf } from './partition.js';
 export { shardName, shardOfPartition, shardsOf } from './shards.js';
-export { heartbeatSubjectOf, partitionSubjectOf, streamOf, subjectOf, subjectsOf } from './subjects.js';
+export {
+  heartbeatSubjectOf,
+  partitionSubjectOf,
+  rangeSubjectOf,
+  streamOf,
+  subjectOf,
+  subjectsOf,
+} from './subjects.js';
 export { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from './heartbeat.js';
 export {
   decodeRelayReport,

@@ -28,6 +28,11 @@ export function heartbeatSubjectOf(source: string): string {
   return `banyan.heartbeat.${source}`;
 }
 
+/** Core NATS subject on which the relays of a source answer for ranges of its events. */
+export function rangeSubjectOf(source: string): string {
+  return `banyan.range.${source}`;
+}
+
 function twoDigits(partition: number): string {
   return partition < 10 ? `0${partition}` : String(partition);
 }

@@ -39,6 +39,12 @@ export const ERROR_CODES = {
   BANYAN_LEADERSHIP_LOST: 'Another relay leads this source now; this one waits as its stand-by.',
   BANYAN_GAP: 'Events are missing between the stored position and the next one; nothing was stepped over.',
   BANYAN_HANDLER_FAILED: 'Correct the handler; the event stays where it is and is tried again.',
+  BANYAN_PARKED_LIMIT:
+    'So many keys failing is a defect rather than bad data: correct the handler, restart, then `banyan parked retry --all`.',
+  BANYAN_GAP_UNSERVED:
+    'Let a relay of the source run, or rebuild what the subscriber keeps: `banyan backfill <replica>` sends it anew.',
+  BANYAN_TOKEN_INVALID:
+    'A token is written `source/aggregate/id@version` or `source:epoch.n/partition`, for example `projects/project/p1@7`.',
   BANYAN_REPLICA_INVALID: 'Correct the replica’s definition: table, key, columns or event mapping.',
   BANYAN_EDGE_INVALID:
     'An edge is written `caller -> provider.Method`, for example `tasks -> projects.GetProject`.',

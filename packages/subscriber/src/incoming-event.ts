@@ -20,8 +20,10 @@ export interface IncomingEvent {
   time: Date;
   headers: MsgHdrs;
   payload: Uint8Array;
-  /** Its sequence in the stream: a hint, never a position. */
+  /** Its sequence in the stream: a hint, never a position. 0: it came from elsewhere. */
   sequence: number;
+  /** 1 when it comes for the first time. */
+  attempt: number;
 }
 
 /** The parts of a JetStream message that matter here. */
@@ -58,6 +60,7 @@ export function readEvent(message: StreamMessage): IncomingEvent {
     headers,
     payload: message.data,
     sequence: seq,
+    attempt: 1,
   };
 }
 

@@ -1,13 +1,25 @@
-export { Subscriber, subscriber, type SubscriberStatus } from './subscriber.js';
-export { on, type EventContext, type EventHandler, type HandlerEntry } from './handler.js';
+export { Subscriber, subscriber } from './subscriber.js';
+export type { SubscriberConfig, SubscriberOptions } from './options.js';
 export {
+  on,
+  onBatch,
+  type BatchEvent,
+  type BatchHandler,
+  type EventContext,
+  type EventHandler,
+  type HandlerEntry,
+} from './handler.js';
+export {
+  deleteOn,
   Replica,
   replica,
   rowFrom,
   type ReplicaMapping,
   type ReplicaOptions,
-  type ReplicaRow,
-} from './replica.js';
-export type { Freshness } from './freshness.js';
-export type { SubscriberConfig, SubscriberOptions } from './options.js';
-export type { ApplyCounts } from './batch-applier.js';
+} from './replica/replica.js';
+export type { ReplicaRow, ReplicaValue } from './replica/row.js';
+export type { Freshness, FreshnessOf, SourceFreshness, SubscriberFreshness } from './freshness/freshness.js';
+export type { TokenWait, WaitOptions } from './freshness/token-wait.js';
+export type { SourceStatus, SubscriberState, SubscriberStatus } from './status.js';
+export type { LaneStatus } from './lanes/lane.js';
+export type { ApplyCounts } from './lanes/lane-transaction.js';

@@ -1,12 +1,22 @@
 import { PARTITIONS } from '@banyan/contracts';
 import { BanyanError, type Queryable } from '@banyan/runtime';
+import { escapeLiteral, type ClientBase, type QueryResult } from 'pg';
 import type { StoredPosition } from './judge.js';
 
 /** A hint where to go on reading the stream: valid only for the stream created at that time. */
 export interface StreamHint {
   created: string;
+  /** All up to this sequence is applied. */
   sequence: number;
 }
+
+/** A position as read under its lock. */
+export interface LockedPosition extends StoredPosition {
+  /** Keys of the partition that have something parked or skipped. */
+  heldKeys: number;
+}
+
+export type LockedPositions = Map<number, LockedPosition>;
 
 const REGISTER = `
 with subscription as (
@@ -15,77 +25,113 @@ with subscription as (
 insert into banyan.position (subscriber, source, partition)
 select $1, $2, p from subscription, generate_series(0, ${PARTITIONS - 1}) p`;
 
+// A new number of lanes begins at the best that is known of another: all before that lane furthest behind is applied.
+const REGISTER_LANES = `
+insert into banyan.lane (subscriber, source, lanes, lane, stream_created, stream_sequence)
+select $1, $2, $3::smallint, lane, known.created, coalesce(known.sequence, 0)
+from generate_series(0, $3 - 1) lane left join (
+  select min(stream_created) as created, min(stream_sequence) as sequence from banyan.lane
+  where subscriber = $1 and source = $2 group by lanes
+  having count(distinct stream_created) = 1 and count(stream_created) = lanes
+  order by 2 desc limit 1) known on true
+on conflict do nothing`;
+
 const READ_HINT = `
-select stream_created, stream_sequence from banyan.subscription where subscriber = $1 and source = $2`;
-
-// The row lock is the fence among instances: whoever holds it sees the positions as they are, and nobody moves them.
-const LOCK = `select from banyan.subscription where subscriber = $1 and source = $2 for update`;
-
-const READ = `select partition, epoch, n from banyan.position where subscriber = $1 and source = $2 order by partition`;
-
-const WRITE = `
-update banyan.position p set epoch = moved.epoch, n = moved.n
-from unnest($3::smallint[], $4::integer[], $5::bigint[]) as moved (partition, epoch, n)
-where p.subscriber = $1 and p.source = $2 and p.partition = moved.partition`;
-
-const WRITE_HINT = `
-update banyan.subscription set stream_created = $3, stream_sequence = $4 where subscriber = $1 and source = $2`;
+select stream_created, stream_sequence from banyan.lane
+where subscriber = $1 and source = $2 and lanes = $3 and lane = $4`;
 
 /** A subscriber's positions in one source, in its own database. */
 export class PositionStore {
   readonly #key: [subscriber: string, source: string];
+  readonly #lanes: number;
+  /** The condition on subscriber and source, for statements that go out together and so take no parameters. */
+  readonly #where: string;
 
-  constructor(subscriber: string, source: string) {
+  constructor(subscriber: string, source: string, lanes: number) {
     this.#key = [subscriber, source];
+    this.#lanes = lanes;
+    this.#where = `subscriber = ${escapeLiteral(subscriber)} and source = ${escapeLiteral(source)}`;
   }
 
   /** Makes the rows at the first start. @throws BanyanError BANYAN_SCHEMA_MISSING */
   async register(db: Queryable): Promise<void> {
     const { rows } = await db.query<{ exists: boolean }>(
-      `select to_regclass('banyan.subscription') is not null as exists`,
+      `select to_regclass('banyan.tombstone') is not null as exists`,
     );
     if (rows[0]?.exists !== true) {
-      throw new BanyanError(
-        'BANYAN_SCHEMA_MISSING',
-        `the database of subscriber ${this.#key[0]} has no positions table`,
-      );
+      const what = `the database of subscriber ${this.#key[0]} lacks tables of the role subscriber`;
+      throw new BanyanError('BANYAN_SCHEMA_MISSING', what);
     }
     await db.query(REGISTER, this.#key);
+    await db.query(REGISTER_LANES, [...this.#key, this.#lanes]);
   }
 
-  async readHint(db: Queryable): Promise<StreamHint | undefined> {
+  async readHint(db: Queryable, lane: number): Promise<StreamHint | undefined> {
+    const values = [...this.#key, this.#lanes, lane];
     const { rows } = await db.query<{ stream_created: string | null; stream_sequence: string }>(
       READ_HINT,
-      this.#key,
+      values,
     );
     const [row] = rows;
     if (row === undefined || row.stream_created === null) return undefined;
     return { created: row.stream_created, sequence: Number(row.stream_sequence) };
   }
 
-  /** The position of each partition; index is the partition. */
-  async read(db: Queryable): Promise<StoredPosition[]> {
-    const { rows } = await db.query<{ partition: number; epoch: number; n: string }>(READ, this.#key);
-    return rows.map(({ epoch, n }) => ({ epoch, n: Number(n) }));
+  async writeHint(db: ClientBase, lane: number, hint: StreamHint): Promise<void> {
+    await db.query(this.#hintSql(lane, hint));
   }
 
-  /** Reads the positions and keeps every other instance from moving them until `tx` ends. */
-  async lock(tx: Queryable): Promise<StoredPosition[]> {
-    await tx.query(LOCK, this.#key);
-    return this.read(tx);
+  /**
+   * Begins a transaction, keeps every other instance from moving these positions until it ends, and reads them; in one
+   * round trip. The row locks are the fence: whoever holds them sees the positions as they are.
+   */
+  async begin(client: ClientBase, partitions: readonly number[]): Promise<LockedPositions> {
+    const rows = `from banyan.position where ${this.#where} and partition in (${partitions.join(', ')})`;
+    // Locking and reading are two statements: a snapshot taken before the lock was had would be stale.
+    const results: unknown = await client.query(`begin;
+      select ${rows} order by partition for update;
+      select partition, epoch, n, held_keys ${rows}`);
+    const read = (results as QueryResult<PositionRow>[]).at(-1)?.rows ?? [];
+    return new Map(
+      read.map(({ partition, epoch, n, held_keys: heldKeys }) => [
+        partition,
+        { epoch, n: Number(n), heldKeys },
+      ]),
+    );
   }
 
-  /** Moves positions in the caller's transaction: a rollback leaves them where they were. */
-  async write(tx: Queryable, moved: ReadonlyMap<number, StoredPosition>, hint: StreamHint): Promise<void> {
-    const entries = [...moved];
-    if (entries.length > 0) {
-      await tx.query(WRITE, [
-        ...this.#key,
-        entries.map(([partition]) => partition),
-        entries.map(([, { epoch }]) => epoch),
-        entries.map(([, { n }]) => n),
-      ]);
-    }
-    await tx.query(WRITE_HINT, [...this.#key, hint.created, hint.sequence]);
+  /** Moves positions and the lane's hint, and commits; in one round trip. */
+  async commit(client: ClientBase, moves: PositionMoves): Promise<void> {
+    const statements = [this.#moveSql(moves.moved)];
+    if (moves.hint !== undefined) statements.push(this.#hintSql(moves.lane, moves.hint));
+    await client.query([...statements, 'commit'].filter((each) => each !== '').join('; '));
   }
+
+  #moveSql(moved: ReadonlyMap<number, LockedPosition>): string {
+    if (moved.size === 0) return '';
+    const rows = [...moved].map(([p, { epoch, n, heldKeys }]) => `(${p}, ${epoch}, ${n}, ${heldKeys})`);
+    return `update banyan.position p set epoch = m.epoch, n = m.n, held_keys = m.held
+      from (values ${rows.join(', ')}) as m (partition, epoch, n, held)
+      where ${this.#where} and p.partition = m.partition`;
+  }
+
+  #hintSql(lane: number, { created, sequence }: StreamHint): string {
+    return `update banyan.lane set stream_created = ${escapeLiteral(created)}, stream_sequence = ${sequence}
+      where ${this.#where} and lanes = ${this.#lanes} and lane = ${lane}`;
+  }
+}
+
+interface PositionRow {
+  partition: number;
+  epoch: number;
+  n: string;
+  held_keys: number;
+}
+
+/** What a transaction has moved. */
+export interface PositionMoves {
+  lane: number;
+  moved: ReadonlyMap<number, LockedPosition>;
+  /** Undefined: leave the hint as it is. */
+  hint: StreamHint | undefined;
 }

@@ -1,12 +1,7 @@
 import { messageOf, type Logger } from '@banyan/runtime';
 import pg from 'pg';
 
-/** Advisory lock of a subscriber's active instance: (this, hash of its name and source). */
-const LOCK_CLASS = 6219;
-
-const TRY_ACTIVATE = `select pg_try_advisory_lock(${LOCK_CLASS}, hashtext($1)) as active`;
-
-/** A subscriber's one connection: it holds the lock of the active instance, and its transactions apply the events. */
+/** One connection to the subscriber's database, and whether it still holds. */
 export class Session {
   readonly client: pg.Client;
   readonly #logger: Logger;
@@ -18,6 +13,7 @@ export class Session {
     client.on('error', (error) => (this.#failure ??= error));
   }
 
+  /** @param application what the database shows of the connection; an instance's connections are found by it */
   static async open(databaseUrl: string, application: string, logger: Logger): Promise<Session> {
     const client = new pg.Client({
       connectionString: databaseUrl,
@@ -30,10 +26,8 @@ export class Session {
     return session;
   }
 
-  /** Tries to become the active instance; false if another one is. Its row lock, not this, keeps two from applying. */
-  async tryActivate(key: string): Promise<boolean> {
-    const { rows } = await this.client.query<{ active: boolean }>(TRY_ACTIVATE, [key]);
-    return rows[0]?.active === true;
+  get isBroken(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** Throws if the connection broke. */

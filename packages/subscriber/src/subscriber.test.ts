@@ -13,7 +13,7 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/nats-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { on, type HandlerEntry } from './handler.js';
-import { replica, rowFrom } from './replica.js';
+import { replica, rowFrom, type Replica } from './replica/replica.js';
 import { subscriber, type Subscriber } from './subscriber.js';
 import type { SubscriberConfig } from './options.js';
 
@@ -109,17 +109,17 @@ function beat(asOfMs: number): void {
 }
 
 const record = (): HandlerEntry =>
-  on(renamed(), async (tx, data, { n }) => {
-    await tx.query('insert into applied values ($1, $2)', [n, data.id]);
+  on(renamed(), async (tx, data, { position }) => {
+    await tx.query('insert into applied values ($1, $2)', [position.split('.')[1], data.id]);
   });
 
 function start(
-  handlers: readonly HandlerEntry[] = [record()],
+  handlers: readonly (HandlerEntry | Replica)[] = [record()],
   config: Partial<SubscriberConfig> = {},
 ): Subscriber {
   const made = subscriber({
     name: 'test',
-    source,
+    sources: [source],
     databaseUrl: database.url,
     nats: nats.connection,
     handlers,
@@ -131,9 +131,17 @@ function start(
 }
 
 const applied = async (): Promise<number[]> => {
-  const { rows } = await database.pool.query<{ n: string }>('select event_n as n from applied order by ctid');
+  const { rows } = await database.pool.query<{ n: string }>(
+    'select event_n as n from applied order by event_n',
+  );
   return rows.map(({ n }) => Number(n));
 };
+
+const laneStates = (running: Subscriber): Set<string> =>
+  new Set(running.status.sources.flatMap(({ lanes }) => lanes.map(({ state }) => state)));
+
+const stopped = (running: Subscriber): unknown[] =>
+  running.status.sources.flatMap(({ lanes }) => lanes.flatMap((lane) => lane.stopped));
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
   vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 15_000, interval: 10 });
@@ -170,28 +178,30 @@ describe('applying', () => {
   it('moves over events that no handler wants', async () => {
     await publish(next('a'));
     const running = start([]);
-    await eventually(() => running.status, expect.objectContaining({ ignored: 1, lastN: 1 }));
+    await eventually(() => running.status, expect.objectContaining({ ignored: 1 }));
   });
 
   it('tries an event whose handler fails again, and applies nothing of it twice', async () => {
     let failures = 2;
-    const flaky = on(renamed(), async (tx, data, { n }) => {
+    const flaky = on(renamed(), async (tx, data, { position }) => {
+      const n = Number(position.split('.')[1]);
       await tx.query('insert into applied values ($1, $2)', [n, data.id]);
       if (n === 2 && failures-- > 0) throw new Error('not yet');
     });
     for (const key of ['a', 'b', 'c']) await publish(next(key));
-    start([flaky], { retryFirstDelayMs: 10 });
+    start([flaky], { parkedFirstDelayMs: 10, pollIntervalMs: 20 });
     await eventually(applied, [1, 2, 3]);
   });
 
   it('does nothing twice when the connection breaks between the writes and the commit', async () => {
     let broken = false;
-    const breaking = on(renamed(), async (tx, data, { n }) => {
+    const breaking = on(renamed(), async (tx, data, { position }) => {
+      const n = Number(position.split('.')[1]);
       await tx.query('insert into applied values ($1, $2)', [n, data.id]);
       if (broken || n !== 2) return;
       broken = true;
       await database.pool.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'banyan-subscriber test' and datname = current_database()`,
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'banyan-subscriber % test' and datname = current_database()`,
       );
     });
     for (const key of ['a', 'b', 'c']) await publish(next(key));
@@ -199,16 +209,16 @@ describe('applying', () => {
     await eventually(applied, [1, 2, 3]);
   });
 
-  it('lets one of two instances apply, and the other take over', async () => {
+  it('lets an instance take over what another one leaves', async () => {
     const first = start();
     await publish(next('a'));
     await eventually(applied, [1]);
     const second = start([record()], { pollIntervalMs: 20 });
-    await eventually(() => second.status.state, 'standby');
+    await eventually(() => second.status.sources[0]?.lanes.length, 2);
     await first.stop();
+    await eventually(() => second.status.sources[0]?.lanes.length, 4);
     await publish(next('a'));
     await eventually(applied, [1, 2]);
-    await eventually(() => second.status.state, 'applying');
   });
 });
 
@@ -216,7 +226,7 @@ describe('the stream', () => {
   it('may come into being after the subscriber', async () => {
     await manager.streams.delete(streamOf(source));
     const running = start([record()], { pollIntervalMs: 20 });
-    await eventually(() => running.status.state, 'waiting');
+    await eventually(() => laneStates(running), new Set(['waiting']));
     await createStream();
     await publish(next('a'));
     await eventually(applied, [1]);
@@ -238,27 +248,35 @@ describe('the stream', () => {
     }
   });
 
-  it('halts at a gap and steps over nothing', async () => {
+  it('stops at a gap that nobody can fill, in that partition alone', async () => {
     await publish(next('a'));
     const lost = next('a');
     const after = next('a');
     await publish(after);
-    const running = start([record()], { retryFirstDelayMs: 10 });
-    await eventually(() => running.status.state, 'halted');
-    expect(running.status.because).toMatch(
-      new RegExp(
-        `BANYAN_GAP: ${source} partition \\d+ stands at 1.1, and event 1.3 \\(after 1.${lost.n}\\) came`,
-      ),
+    const running = start();
+    await publish(next('b'));
+    await eventually(
+      () => stopped(running),
+      [
+        expect.objectContaining({
+          partition: partitionOf('project', 'a'),
+          code: 'BANYAN_GAP_UNSERVED',
+          because: expect.stringMatching(
+            new RegExp(
+              `${source} partition \\d+ stands at 1.1, and event 1.3 \\(after 1.${lost.n}\\) came; .* no relay of the source answers`,
+            ),
+          ),
+        }),
+      ],
     );
-    expect(await applied()).toEqual([1]);
+    await eventually(applied, [1, 4]);
   });
 
-  it('halts at an event of another epoch', async () => {
+  it('stops at an event of another epoch', async () => {
     await publish(next('a'));
     await publish(next('a'), 2);
     const running = start();
-    await eventually(() => running.status.state, 'halted');
-    expect(running.status.because).toContain('BANYAN_OTHER_HISTORY');
+    await eventually(() => stopped(running), [expect.objectContaining({ code: 'BANYAN_OTHER_HISTORY' })]);
     expect(await applied()).toEqual([1]);
   });
 });
@@ -277,7 +295,7 @@ describe('freshness', () => {
     const late = next('b');
     beat(2000);
     await publish(next('c'));
-    await eventually(() => running.status.lastN, 3);
+    await eventually(() => running.status.sources[0]?.lastN, 3);
     expect(running.freshness().asOfMs).toBe(1000);
     await publish(late);
     await eventually(() => running.freshness().asOfMs, 2000);
@@ -309,7 +327,7 @@ describe('a replica', () => {
       ['a', 3],
     ] as const)
       await publish(next(key, version));
-    start(definition().handlers);
+    start([definition()]);
     const rows = async (): Promise<object[]> =>
       (await database.pool.query<object>('select * from project_replica order by id')).rows;
     await eventually(rows, [

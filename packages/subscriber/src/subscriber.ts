@@ -1,223 +1,192 @@
+import { randomBytes } from 'node:crypto';
+import { isBanyanError } from '@banyan/runtime';
 import {
-  backoffDelayMs,
-  isBanyanError,
-  Loop,
-  messageOf,
-  Wakeup,
-  type ErrorCode,
-  type Round,
-} from '@banyan/runtime';
-import { BatchApplier, type ApplyCounts } from './batch-applier.js';
-import { FreshnessTracker, type Freshness } from './freshness.js';
-import type { StoredPosition } from './judge.js';
-import { resolveSubscriberOptions, type SubscriberConfig, type SubscriberOptions } from './options.js';
-import { PositionStore } from './position-store.js';
-import { Session } from './session.js';
-import { SourceReader } from './source-reader.js';
+  oldest,
+  type FreshnessOf,
+  type SourceFreshness,
+  type SubscriberFreshness,
+} from './freshness/freshness.js';
+import { TokenWaiter, type TokenWait, type WaitOptions } from './freshness/token-wait.js';
+import { isShardOf } from './handler-table.js';
+import { LeaseStore, type HeldKey } from './lanes/lease-store.js';
+import { Membership } from './lanes/membership.js';
+import { SourceLanes } from './lanes/source-lanes.js';
+import {
+  replicasOf,
+  resolveSubscriberOptions,
+  type SubscriberConfig,
+  type SubscriberOptions,
+} from './options.js';
+import { TombstoneSweep } from './replica/tombstone-sweep.js';
+import type { Session } from './session.js';
+import type { SourceStatus, SubscriberState, SubscriberStatus } from './status.js';
 
 /**
- * What a subscriber is doing.
- * - down: no connection; the next round opens one → standby
- * - standby: another instance applies; asks for its place → waiting
- * - waiting: active, but the source has no stream yet → applying
- * - applying: reads and applies; on an error → down
- * - halted: a gap or another history; it looks again now and then → down
- * - stopped
- */
-type State =
-  | { is: 'down'; because: string }
-  | { is: 'standby'; session: Session }
-  | { is: 'waiting'; session: Session }
-  | { is: 'applying'; session: Session; applier: BatchApplier; reader: SourceReader }
-  | { is: 'halted'; because: string; code: ErrorCode }
-  | { is: 'stopped' };
-
-export interface SubscriberStatus extends ApplyCounts {
-  name: string;
-  source: string;
-  state: State['is'];
-  /** Why it is down or halted; undefined otherwise. */
-  because: string | undefined;
-  /** Highest position applied (the n of it); 0 before the first. */
-  lastN: number;
-}
-
-const NEEDS_A_PERSON: readonly ErrorCode[] = ['BANYAN_GAP', 'BANYAN_OTHER_HISTORY', 'BANYAN_SCHEMA_MISSING'];
-
-/** How long a halted subscriber waits before it looks again, in ms. */
-const HALT_RECHECK_MS = 5000;
-
-/**
- * Applies one source's events to a database, each exactly once there, in order within each partition. Several instances
- * may run: one applies, the others stand by.
+ * Applies events to a database, each exactly once there, in order within each partition. Several instances may run: they
+ * share the lanes of each source.
  */
 export class Subscriber {
   readonly #options: SubscriberOptions;
-  readonly #store: PositionStore;
-  readonly #freshness: FreshnessTracker;
-  readonly #loop: Loop;
-  readonly #wakeup = new Wakeup();
-  readonly #counts: ApplyCounts = { applied: 0, duplicates: 0, ignored: 0 };
-  #state: State = { is: 'down', because: 'not started' };
-  #positions: readonly StoredPosition[] = [];
-  #failures = 0;
-  /** After a failure so many events go one by one, so that all before the one that fails are committed. */
-  #carefulEvents = 0;
-  /** A gap may only mean that the hint was wrong: look once from the stream's beginning. */
-  #fromBeginning = false;
-  #lastEventMs = performance.now();
+  readonly #instance = randomBytes(6).toString('hex');
+  readonly #sources: readonly SourceLanes[];
+  readonly #membership: Membership;
+  readonly #tokens: TokenWaiter;
+  readonly #tombstones: TombstoneSweep;
+  #state: 'stopped' | 'starting' | 'started' = 'stopped';
+  /** Too many keys are parked. */
+  #brake: Error | undefined;
 
   constructor(config: SubscriberConfig) {
-    this.#options = resolveSubscriberOptions(config);
-    const { name, source, nats } = this.#options;
-    this.#store = new PositionStore(name, source);
-    this.#freshness = new FreshnessTracker(nats, source);
-    this.#loop = new Loop({
-      runOnce: (signal) => this.#runOnce(signal),
-      onError: (error) => this.#onError(error),
+    const options = resolveSubscriberOptions(config);
+    const { name, sources, lanes, handlers } = options;
+    this.#options = options;
+    this.#sources = sources.map((source) => this.#sourceLanes(source));
+    this.#tokens = new TokenWaiter({ ...options, replicas: replicasOf(handlers), sources: this.#sources });
+    this.#tombstones = new TombstoneSweep(
+      replicasOf(handlers).map(({ options: { table } }) => table),
+      options.tombstonesMs,
+    );
+    this.#membership = new Membership({
+      ...options,
+      instance: this.#instance,
+      store: new LeaseStore(name, sources, lanes),
+      onConnected: (session) => this.#onConnected(session),
+      onLook: () => this.#sources.forEach(({ freshness }) => freshness.beginLook()),
+      onView: (source, view) => this.#source(source).view(view),
+      onLanes: (source, wanted) => this.#source(source).set(wanted),
+      onRound: (session) => this.#onRound(session),
     });
   }
 
-  /** How fresh what the handlers wrote is. Ask first, read then. */
-  freshness(): Freshness {
-    return this.#freshness.freshness;
+  /** How fresh what the handlers wrote is. Cheap. Ask first, read then. */
+  freshness({ source, key }: FreshnessOf = {}): SubscriberFreshness {
+    const asked = this.#sources.filter((each) => source === undefined || isShardOf(each.source, source));
+    const all = asked.map((each) => this.#freshnessOf(each));
+    const held = key !== undefined && asked.some(({ freshness }) => freshness.isHeld(key));
+    return {
+      asOfMs: held ? undefined : oldest(all.map(({ asOfMs }) => asOfMs)),
+      listsAsOfMs: oldest(all.map(({ listsAsOfMs }) => listsAsOfMs)),
+    };
+  }
+
+  /** The freshness of each source, with positions and heartbeats. */
+  get sourceFreshness(): readonly SourceFreshness[] {
+    return this.#sources.map((each) => this.#freshnessOf(each));
+  }
+
+  /**
+   * Waits until what is kept here has at least what the token says, whichever instance applies it.
+   * @param token `source/aggregate/id@version` for a replica's aggregates, or `source:epoch.n/partition`
+   * @throws BanyanError BANYAN_TOKEN_INVALID
+   */
+  waitFor(token: string, options: WaitOptions): Promise<TokenWait> {
+    return this.#tokens.wait(token, options);
   }
 
   get status(): SubscriberStatus {
-    const { name, source } = this.#options;
-    const state = this.#state;
-    const because = 'because' in state ? state.because : undefined;
-    const lastN = Math.max(0, ...this.#positions.map(({ n }) => n));
-    return { name, source, state: state.is, because, lastN, ...this.#counts };
+    const sources = this.#sources.map((each) => statusOf(each));
+    const sum = (read: (status: SourceStatus) => number): number =>
+      sources.reduce((total, each) => total + read(each), 0);
+    const replicas = replicasOf(this.#options.handlers);
+    return {
+      name: this.#options.name,
+      instance: this.#instance,
+      state: this.#is,
+      because: this.#brake?.message ?? (this.#state === 'stopped' ? undefined : this.#membership.failure),
+      code: isBanyanError(this.#brake) ? this.#brake.code : undefined,
+      applied: sum(({ applied }) => applied),
+      duplicates: sum(({ duplicates }) => duplicates),
+      ignored: sum(({ ignored }) => ignored),
+      queued: sum(({ queued }) => queued),
+      sources,
+      versionInversions: Object.fromEntries(replicas.map((each) => [each.options.table, each.inversions])),
+    };
   }
 
   start(): void {
-    this.#loop.start();
+    if (this.#state !== 'stopped') return;
+    this.#state = 'starting';
+    this.#membership.start();
   }
 
-  /** Stops after the current batch. */
+  /** Stops after the current batches, and gives its lanes to the others. */
   async stop(): Promise<void> {
-    this.#wakeup.ring();
-    await this.#loop.stop();
-    await this.#release();
-    this.#freshness.close();
-    this.#state = { is: 'stopped' };
+    this.#state = 'stopped';
+    await this.#membership.stop(async () => {
+      await Promise.all(this.#sources.map((source) => source.stop()));
+    });
+    await this.#tokens.close();
+    for (const { freshness } of this.#sources) freshness.close();
   }
 
-  async #runOnce(signal: AbortSignal): Promise<Round> {
-    const state = this.#state;
-    switch (state.is) {
-      case 'down':
-      case 'halted':
-        return this.#connect();
-      case 'standby':
-        return this.#activate(state.session);
-      case 'waiting':
-        return this.#openReader(state.session);
-      case 'applying':
-        return this.#applyBatch(state, signal);
-      case 'stopped':
-        return { next: 'after', delayMs: HALT_RECHECK_MS };
-    }
+  get #is(): SubscriberState {
+    if (this.#state === 'stopped') return 'stopped';
+    if (this.#brake !== undefined) return 'halted';
+    if (this.#membership.failure !== undefined) return 'down';
+    if (this.#state === 'starting') return 'starting';
+    return this.#sources.some(({ lanes }) => lanes.length > 0) ? 'running' : 'standby';
   }
 
-  async #connect(): Promise<Round> {
-    const { databaseUrl, name, logger } = this.#options;
-    const session = await Session.open(databaseUrl, `banyan-subscriber ${name}`, logger);
-    this.#state = { is: 'standby', session };
-    await this.#store.register(session.client);
-    return { next: 'now' };
+  #sourceLanes(source: string): SourceLanes {
+    return new SourceLanes(source, this.#options, {
+      instance: this.#instance,
+      brake: () => this.#brake,
+      onLimit: (error) => this.#onLimit(error),
+      onStopped: () => this.#membership.look(),
+      onApplied: () => this.#tokens.ring(),
+    });
   }
 
-  async #activate(session: Session): Promise<Round> {
-    session.check();
-    const active = await session.tryActivate(`${this.#options.name}/${this.#options.source}`);
-    this.#notePositions(await this.#store.read(session.client));
-    if (!active) return { next: 'after', delayMs: this.#options.pollIntervalMs };
-    this.#state = { is: 'waiting', session };
-    return { next: 'now' };
+  async #onConnected({ client }: Session): Promise<void> {
+    for (const { store } of this.#sources) await store.register(client);
+    for (const replica of replicasOf(this.#options.handlers)) await replica.check(client);
   }
 
-  async #openReader(session: Session): Promise<Round> {
-    session.check();
-    const { nats, source, logger, handlers } = this.#options;
-    const hint = this.#fromBeginning ? undefined : await this.#store.readHint(session.client);
-    const reader = await SourceReader.open(nats, source, { hint, wakeup: this.#wakeup, logger });
-    if (reader === undefined) return { next: 'after', delayMs: this.#options.pollIntervalMs };
-    const applier = new BatchApplier(session.client, this.#store, handlers);
-    this.#lastEventMs = performance.now();
-    this.#state = { is: 'applying', session, applier, reader };
-    return { next: 'now' };
+  async #onRound({ client }: Session): Promise<void> {
+    if (this.#state === 'starting') this.#state = 'started';
+    const waiting = this.#sources.flatMap(({ held }) => held.filter(isWaiting)).length;
+    if (this.#brake !== undefined && waiting < this.#options.parkedKeysLimit) this.#brake = undefined;
+    await this.#tombstones.sweep(client);
   }
 
-  async #applyBatch(state: State & { is: 'applying' }, signal: AbortSignal): Promise<Round> {
-    state.session.check();
-    const events = state.reader.take(this.#carefulEvents > 0 ? 1 : this.#options.batchEvents);
-    if (events.length === 0) return this.#idle(state, signal);
-    this.#lastEventMs = performance.now();
-    const result = await state.applier.apply(events, state.reader.streamCreated);
-    this.#count(result);
-    this.#notePositions(result.positions);
-    if (result.refusal !== undefined) throw result.refusal;
-    return { next: 'now' };
+  #onLimit(error: Error): void {
+    if (this.#brake === undefined) this.#options.logger.error('halted', { error: error.message });
+    this.#brake = error;
   }
 
-  #count({ applied, duplicates, ignored }: ApplyCounts): void {
-    this.#counts.applied += applied;
-    this.#counts.duplicates += duplicates;
-    this.#counts.ignored += ignored;
-    this.#carefulEvents = Math.max(0, this.#carefulEvents - applied - ignored);
-    if (applied + ignored === 0) return;
-    this.#failures = 0;
-    this.#fromBeginning = false;
+  #source(name: string): SourceLanes {
+    const found = this.#sources.find(({ source }) => source === name);
+    if (found === undefined) throw new Error(`${name} is none of the sources`);
+    return found;
   }
 
-  /** Nothing arrived: wait for it. Reopen the stream if it ended, or if heartbeats tell of events that do not come. */
-  async #idle(state: State & { is: 'applying' }, signal: AbortSignal): Promise<Round> {
-    const silentMs = performance.now() - this.#lastEventMs;
-    const stalled = this.#freshness.behind && silentMs > this.#options.stalledAfterMs;
-    if (!stalled && !state.reader.ended) {
-      await this.#wakeup.sleep(this.#options.pollIntervalMs, signal);
-      return { next: 'now' };
-    }
-    this.#options.logger.warn('opening the stream again', { source: this.#options.source, stalled });
-    this.#fromBeginning = stalled;
-    await state.reader.close();
-    this.#state = { is: 'waiting', session: state.session };
-    return { next: 'after', delayMs: stalled ? 0 : this.#options.pollIntervalMs };
+  #freshnessOf({ source, freshness }: SourceLanes): SourceFreshness {
+    const { asOfMs, oldestHeldMs, latest, positions } = freshness;
+    return {
+      source,
+      asOfMs,
+      listsAsOfMs: asOfMs === undefined ? undefined : Math.min(asOfMs, oldestHeldMs ?? asOfMs),
+      heartbeatMs: latest?.asOfMs,
+      stalenessMs: asOfMs === undefined ? undefined : Math.max(0, Date.now() - asOfMs),
+      positions,
+    };
   }
+}
 
-  #notePositions(positions: readonly StoredPosition[]): void {
-    this.#positions = positions;
-    this.#freshness.notePositions(positions);
-  }
+const isWaiting = ({ state }: HeldKey): boolean => state !== 'skipped';
 
-  async #onError(error: unknown): Promise<Round> {
-    const { logger, name, retryFirstDelayMs: firstMs, retryMaxDelayMs: maxMs } = this.#options;
-    await this.#release();
-    const because = messageOf(error);
-    this.#carefulEvents = this.#options.batchEvents;
-    if (isBanyanError(error, 'BANYAN_GAP') && !this.#fromBeginning) {
-      this.#fromBeginning = true;
-    } else if (isBanyanError(error) && NEEDS_A_PERSON.includes(error.code)) {
-      logger.error('halted', { subscriber: name, error: because, remedy: error.remedy });
-      this.#state = { is: 'halted', because, code: error.code };
-      return { next: 'after', delayMs: HALT_RECHECK_MS };
-    }
-    logger.warn('will try again', { subscriber: name, error: because });
-    this.#state = { is: 'down', because };
-    return { next: 'after', delayMs: backoffDelayMs(this.#failures++, { firstMs, maxMs }) };
-  }
-
-  async #release(): Promise<void> {
-    const state = this.#state;
-    try {
-      if (state.is === 'applying') await state.reader.close();
-    } catch (error) {
-      this.#options.logger.debug('closing the reader failed', { error: messageOf(error) });
-    }
-    if ('session' in state) await state.session.close();
-  }
+function statusOf(each: SourceLanes): SourceStatus {
+  const { positions, latest } = each.freshness;
+  const lacking = positions.flatMap(({ n }, partition) => (n < (latest?.heads[partition] ?? 0) ? [n] : []));
+  return {
+    source: each.source,
+    lanes: each.lanes.map(({ status }) => status),
+    instances: each.instances,
+    lastN: Math.max(0, ...positions.map(({ n }) => n)),
+    lagPositions: latest === undefined ? undefined : latest.n - Math.min(latest.n, ...lacking),
+    parkedKeys: each.held.filter(isWaiting).length,
+    ...each.counts,
+  };
 }
 
 /** Makes a subscriber. Call `start` on it. */

@@ -95,13 +95,12 @@ export class ProjectEdge {
     const nats = await this.#connection;
     if (this.#stopped) return nats.close();
     const { databaseUrl, logger } = this.#options;
-    const { handlers } = projectReplica;
     this.#subscriber = subscriber({
       name: 'tasks-project-replica',
-      source: 'projects',
+      sources: ['projects'],
       databaseUrl,
       nats,
-      handlers,
+      handlers: [projectReplica],
       logger,
     });
     this.#subscriber.start();

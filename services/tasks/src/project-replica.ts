@@ -16,6 +16,7 @@ export const projectReplica = replica({
   table: 'project_replica',
   key: 'project_id',
   columns: ['project_id', 'team_id', 'name', 'state', 'open_tasks', 'version', 'created_at', 'updated_at'],
+  version: 'version',
   mappings: [
     rowFrom(ProjectCreatedEvent, ({ project }) => rowOf(project)),
     rowFrom(ProjectRenamedEvent, ({ project }) => rowOf(project)),
