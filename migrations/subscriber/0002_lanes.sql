@@ -18,7 +18,7 @@ create table banyan.subscriber_instance (
   foreign key (subscriber, source) references banyan.subscription on delete cascade
 ) with (fillfactor = 50);
 
--- A lane is the partitions p with p % lanes = lane. Each number of lanes has rows of its own, so that instances with
+-- A lane is the partitions p with floor(p * lanes / 64) = lane. Each number of lanes has rows of its own, so that instances with
 -- another number may run beside them for a while: they may do work in vain, never wrong.
 create table banyan.lane (
   subscriber      text     not null,

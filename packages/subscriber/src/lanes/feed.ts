@@ -2,6 +2,7 @@ import { messageOf, wait } from '@banyan/runtime';
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import { readEvent } from '../incoming-event.js';
 import type { Inbox } from './inbox.js';
+import { laneOf } from './lane-of.js';
 
 /** How long a full lane holds up the others before the feed goes on without it, in ms. */
 const PATIENCE_MS = 250;
@@ -79,7 +80,7 @@ export class Feed {
   async #deal(message: JsMsg): Promise<void> {
     const { seq, subject } = message;
     const partition = Number(subject.slice(subject.lastIndexOf('.') + 1));
-    const inbox = this.#inboxes.get(partition % this.#options.lanes);
+    const inbox = this.#inboxes.get(laneOf(partition, this.#options.lanes));
     if (inbox !== undefined && seq > (inbox.readUpTo?.sequence ?? 0)) {
       if (inbox.isFull) await this.#makeRoom(inbox);
       // It may have left, or have been moved to another feed, meanwhile.

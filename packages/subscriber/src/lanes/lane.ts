@@ -19,6 +19,7 @@ import { nameOfKey, type ParkedStore } from '../parking/parked-store.js';
 import type { PositionStore, StreamHint } from '../position-store.js';
 import { Session } from '../session.js';
 import { Inbox } from './inbox.js';
+import { laneOf } from './lane-of.js';
 import { LaneApplier } from './lane-applier.js';
 import type { Applied, ApplyCounts } from './lane-transaction.js';
 import type { HeldKey } from './lease-store.js';
@@ -92,7 +93,7 @@ export class Lane {
     this.lane = lane;
     this.#context = context;
     this.partitions = Array.from({ length: PARTITIONS }, (_, p) => p).filter(
-      (partition) => partition % context.options.lanes === lane,
+      (partition) => laneOf(partition, context.options.lanes) === lane,
     );
     this.#loop = new Loop({
       runOnce: () => this.#runOnce(),
