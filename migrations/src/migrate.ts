@@ -59,36 +59,50 @@ async function migrateShards(databaseUrl: string, shards: number): Promise<strin
 }
 
 async function existingShards(databaseUrl: string): Promise<string[]> {
-  const client = new pg.Client(databaseUrl);
-  await client.connect();
-  try {
+  return withClient(databaseUrl, async (client) => {
     const found = await client.query<{ schema: string }>(
       'select schema from banyan.shard_schemas() where shard > 0',
     );
     return found.rows.map(({ schema }) => schema);
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function apply(databaseUrl: string, role: Role, { folder, schema }: Place): Promise<string[]> {
   try {
-    const applied = await runner({
-      databaseUrl,
-      dir: folder,
-      direction: 'up',
-      migrationsSchema: schema,
-      migrationsTable: `migration_${role}`,
-      createMigrationsSchema: true,
-      advisoryLockMode: 'wait',
-      log: () => undefined,
+    return await withClient(databaseUrl, async (dbClient) => {
+      const applied = await runner({
+        dbClient,
+        dir: folder,
+        direction: 'up',
+        migrationsSchema: schema,
+        migrationsTable: `migration_${role}`,
+        createMigrationsSchema: true,
+        advisoryLockMode: 'wait',
+        log: () => undefined,
+      });
+      return applied.map((migration) => migration.name);
     });
-    return applied.map((migration) => migration.name);
   } catch (error) {
     throw new BanyanError(
       'BANYAN_MIGRATION',
       `role ${role}, schema ${schema}, could not be migrated: ${messageOf(error)}`,
       { cause: error },
     );
+  }
+}
+
+/**
+ * Gives the work a connection of its own. The runner's own one would be left behind open when it returns, and a server that
+ * stops then would end this process: nobody listens for its errors.
+ */
+async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(databaseUrl);
+  // A connection that breaks fails the query that waits for it.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
   }
 }
