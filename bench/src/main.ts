@@ -26,10 +26,12 @@ const program = new Command('npm run bench --')
   .argument('<case>', 'which one')
   .option('--json', 'print one JSON object as the last line')
   .option('--rounds <n>', 'counted rounds, both sides in each', '5')
+  .option('--shards <n>', 'relay: also drain by so many shards, each with a process, against one', '1')
   .addHelpText('after', `\nCases:\n${list}\n\nExample:\n  npm run bench -- relay --json`)
-  .action(async (name: string, options: { json?: boolean; rounds: string }) => {
+  .action(async (name: string, options: { json?: boolean; rounds: string; shards: string }) => {
     const result = await caseNamed(name).run({
       rounds: Number(options.rounds),
+      shards: Number(options.shards),
       say: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : textOf(result));

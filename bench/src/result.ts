@@ -16,6 +16,8 @@ export interface BenchResult {
 
 export interface BenchOptions {
   rounds: number;
+  /** Case `relay`: how many shards to compare with one; 1: none. */
+  shards: number;
   /** Told what is going on. */
   say: (line: string) => void;
 }

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { testDatabase, type TestDatabase } from '@banyan/devstack';
+import { testDatabase, uniqueName, type TestDatabase } from '@banyan/devstack';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeSchema } from './describe-schema.js';
 import { migrate } from './migrate.js';
@@ -112,6 +112,22 @@ describe('banyan.set_shards', () => {
     expect(total).toBe(keys.length);
   });
 
+  it('asks no more of writers than before: usage on the schema banyan', async () => {
+    await makeShards(2);
+    await database.pool.query('select banyan.set_shards(2)');
+    const role = uniqueName('writer').replaceAll('-', '_');
+    const writer = await database.pool.connect();
+    try {
+      await writer.query(`create role ${role}; grant usage on schema banyan to ${role}; set role ${role}`);
+      for (const key of keys) await writer.query(EMIT, [key]);
+      await expect(writer.query('select from banyan_1.outbox')).rejects.toMatchObject({ code: '42501' });
+    } finally {
+      await writer.query(`reset role; drop owned by ${role}; drop role ${role}`);
+      writer.release();
+    }
+    expect((await database.pool.query('select from banyan_1.outbox')).rowCount).toBeGreaterThan(0);
+  });
+
   it('refuses a number out of range, or one whose schemas are not there', async () => {
     for (const shards of [0, 65]) {
       await expect(database.pool.query('select banyan.set_shards($1)', [shards])).rejects.toMatchObject({
@@ -168,9 +184,12 @@ describe('banyan.set_shards', () => {
     try {
       await writer.query('begin');
       await writer.query(EMIT, ['p']);
+      const startMs = performance.now();
       await expect(database.pool.query('select banyan.set_shards(2)')).rejects.toMatchObject({
         code: '55P03',
       });
+      // All other writers wait behind it meanwhile.
+      expect(performance.now() - startMs).toBeLessThan(2000);
     } finally {
       await writer.query('rollback');
       writer.release();

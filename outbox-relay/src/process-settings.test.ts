@@ -47,6 +47,17 @@ describe('settings of the relay process', () => {
     ]);
   });
 
+  it('say how many shards there are, and which of them are for this process', () => {
+    expect(settings(`${MINIMAL} --shards 4 --only-shards 0,2`).sources).toMatchObject([
+      { shards: 4, onlyShards: '0,2' },
+    ]);
+    const given = file(
+      'nats: n\nsources: { projects: { databaseUrl: postgres://p, shards: 4, onlyShards: [1] } }',
+    );
+    expect(settings(`--config ${given}`).sources).toMatchObject([{ shards: 4, onlyShards: [1] }]);
+    expect(() => settings(`${MINIMAL} --shard 4`)).toThrow(/did you mean --shards/);
+  });
+
   it('come from a file, where a source may differ from the defaults', () => {
     const path = file(`
       nats: nats://f

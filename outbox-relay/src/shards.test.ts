@@ -230,6 +230,18 @@ describe('a relay that was told another number of shards than the database has',
     }, PATIENT);
   });
 
+  it('refuses as a stand-by too, though another relay leads', async () => {
+    const leader = startRelay();
+    await vi.waitFor(
+      () => expect(leader.status.every(({ state }) => state === 'leading')).toBe(true),
+      PATIENT,
+    );
+    const standby = startRelay({ shards: 2 });
+    await vi.waitFor(() => {
+      for (const status of standby.status) expect(status).toMatchObject({ state: 'refusing' });
+    }, PATIENT);
+  });
+
   it('stops leading when the number changes under it, rather than leave shards without a relay', async () => {
     const relay = startRelay();
     await emitTo(0, 3);

@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { connectOnce } from './nats-connection.js';
 import type { SourceRelayOptions } from './options.js';
 import { Session } from './session.js';
+import { checkShards, readSource } from './source-record.js';
 
 /**
  * A relay that could lead: connected to the database and to NATS, and waiting for the leader's lock. Only who reaches both
@@ -24,6 +25,8 @@ export class Standby {
     const name = `banyan-relay ${options.source}`;
     const session = await Session.open(options.databaseUrl, name, options);
     try {
+      // Said at the start, not only when it has to take over.
+      checkShards(options, (await readSource(session.client, options.source)).shards);
       return new Standby(session, await connectOnce(options.natsUrl, name), options);
     } catch (error) {
       await session.close();

@@ -8,6 +8,7 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { publishRaw } from '../raw-publisher.js';
 import { median, rounded, type BenchCase, type BenchOptions, type BenchResult } from '../result.js';
+import { ShardDrain } from './relay-shards.js';
 
 const EVENTS = 200_000;
 const PAYLOAD_BYTES = 256;
@@ -26,7 +27,15 @@ export const relayCase: BenchCase = {
     const stack = await startStack({ databases: ['filled', 'admin'], log: options.say });
     const nats = await connect({ servers: stack.urls.nats });
     try {
-      return await measure(new Drain(stack, nats, await jetstreamManager(nats)), options);
+      const manager = await jetstreamManager(nats);
+      const result = await measure(new Drain(stack, nats, manager), options);
+      if (options.shards === 1) return result;
+      const drain = new ShardDrain({ stack, manager, fill: FILL, events: EVENTS });
+      const shards = await drain.measure(options.shards, options.rounds);
+      options.say(
+        `${options.shards} shards: ${shards.eventsPerSecond}/s; one: ${shards.oneShardEventsPerSecond}/s`,
+      );
+      return { ...result, details: { ...result.details, shards } };
     } finally {
       await nats.close();
       await stack.stop();
