@@ -1,4 +1,4 @@
-import { shardOfPartition, shardsOf, streamOf } from '@banyan/contracts';
+import { rangeSubjectOf, shardOfPartition, shardsOf, streamOf } from '@banyan/contracts';
 import { testDatabase, testNats, uniqueName, type TestDatabase, type TestNats } from '@banyan/devstack';
 import { migrate } from '@banyan/migrations';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -6,7 +6,6 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { auditStream, isBalanced, type AuditReport } from './audit.js';
 import { newEpoch } from './history/new-epoch.js';
-import { rangeSubjectOf } from './ranges/range-request.js';
 import { Relay } from './relay.js';
 import { findShard } from './shard.js';
 import type { ShardedSourceConfig } from './sharded-source.js';
