@@ -1,3 +1,4 @@
+import type { Repair } from '@banyan/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { ClientBase, PoolClient } from 'pg';
 import { countAll, type AuditCounts } from './audit/counts.js';
@@ -7,16 +8,6 @@ import { findShard, POINT_AT_SCHEMA, schemaOf } from './shard.js';
 import { openManager } from './stream.js';
 
 export type { RangeDifference };
-
-/**
- * What would mend it.
- * - `nothing`: there is nothing to mend
- * - `relay`: the relay publishes what is missing at the stream's end by itself
- * - `ranges`: messages inside are missing; readers get them from the range service. To have them in the stream again,
- *   delete the stream: the relay publishes what is retained at the same positions
- * - `decision`: the stream holds other events than the database; see docs/histories.md
- */
-export type Repair = 'nothing' | 'relay' | 'ranges' | 'decision';
 
 /** How a source's stream compares with its outbox. */
 export interface AuditReport extends AuditCounts {

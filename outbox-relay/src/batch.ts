@@ -21,7 +21,8 @@ const FIELDS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_id
 const COLUMNS = `${FIELDS}, o.emitted_at::text`;
 
 // Of a tick that retention has reached some rows may be gone and others not: it yields none, lest they get wrong positions.
-const boundsOf = (tick: string): string => `
+/** The stored snapshots of a tick, given by its number or parameter, and of the one before. */
+export const boundsOf = (tick: string): string => `
 with bounds as materialized (
   select this.snapshot, this.first_seq, this.last_seq, pg_snapshot_xmax(this.snapshot) as next_xmax,
     pg_snapshot_xmax(prev.snapshot) as xmax, array(select pg_snapshot_xip(prev.snapshot)) as xip

@@ -70,6 +70,18 @@ export interface SourceRelayOptions {
   retentionFloorMs: number;
   /** How often to look whether a slot of the outbox can be emptied or left. Default 30,000. */
   retentionCheckMs: number;
+  /**
+   * How often the leading relay compares the newest part of the stream with the outbox. Default 3,600,000 (1 h); 0: never.
+   * It has connections of its own and looks at 20,000 positions a second at most.
+   */
+  auditIntervalMs: number;
+  /** How many of the newest positions such an audit looks at. Default 100,000. `banyan relay audit` looks at all. */
+  auditNewest: number;
+  /**
+   * Whether operators may give it tasks over NATS (`banyan relay audit`, `repair`, `new-epoch`, `banyan capture`). Default
+   * true: restrict `banyan.relay.task.>` to operators by NATS permissions. With false it answers none of them.
+   */
+  operatorTasks: boolean;
   /** First and largest ceiling of the delay before trying again after a failure. Defaults 100 and 5000. */
   retryFirstDelayMs: number;
   retryMaxDelayMs: number;
@@ -105,6 +117,9 @@ const RULES: OptionRules<SourceRelayOptions> = {
   retentionMaxBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER, 0),
   retentionFloorMs: wholeNumber(0, 31_536_000_000, 600_000),
   retentionCheckMs: wholeNumber(10, 3_600_000, 30_000),
+  auditIntervalMs: wholeNumber(0, 604_800_000, 3_600_000),
+  auditNewest: wholeNumber(1, 1_000_000_000, 100_000),
+  operatorTasks: flag(true),
   retryFirstDelayMs: wholeNumber(1, 60_000, 100),
   retryMaxDelayMs: wholeNumber(1, 600_000, 5000),
   logger: {

@@ -36,6 +36,7 @@ export function observeRelay(relay: HasStatus, meter: Meter = metrics.getMeter('
       description: 'Last acknowledged position while it leads.',
     })
     .addCallback(each(({ ackedN }) => ackedN));
+  observeAudits(meter, each);
   meter
     .createObservableGauge('banyan_relay_state', { description: '1 for the state that it is in.' })
     .addCallback((result) => {
@@ -45,6 +46,27 @@ export function observeRelay(relay: HasStatus, meter: Meter = metrics.getMeter('
         }
       }
     });
+}
+
+type Each = (read: (status: SourceRelayStatus) => number | undefined) => (result: ObservableResult) => void;
+
+/** Of the last audit that this process made; nothing before the first. */
+function observeAudits(meter: Meter, each: Each): void {
+  meter
+    .createObservableGauge('banyan_relay_audit_time_seconds', {
+      description: 'When the last audit ended, in seconds since 1970.',
+    })
+    .addCallback(each(({ audit }) => (audit === undefined ? undefined : Date.parse(audit.at) / 1000)));
+  meter
+    .createObservableGauge('banyan_relay_audit_missing_positions', {
+      description: 'Positions that the last audit found missing in the stream.',
+    })
+    .addCallback(each(({ audit }) => audit?.missing));
+  meter
+    .createObservableGauge('banyan_relay_audit_foreign_messages', {
+      description: 'Messages that the last audit found not to be of this history.',
+    })
+    .addCallback(each(({ audit }) => audit?.foreign));
 }
 
 function attributesOf({ source }: SourceRelayStatus): Attributes {

@@ -135,8 +135,12 @@ export class Session {
     }
   }
 
-  /** Rounds may pause for longer than stand-bys are patient: while the broker is slow, say. */
+  /**
+   * Rounds may pause for longer than stand-bys are patient: while the broker is slow, say. A query that runs is a sign of
+   * life itself, and its end is another.
+   */
   #showLife(): void {
+    if (isBusy(this.client)) return;
     this.client.query('select').catch((error: unknown) => {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     });
@@ -147,4 +151,9 @@ export class Session {
     if (code !== '57014' && code !== '57P01') return;
     this.#failure ??= new Error(`a commit is not known to be durable: ${message ?? ''}`);
   }
+}
+
+/** True while a query runs. What pg's types leave out: it takes one query at a time, and says so here. */
+function isBusy(client: pg.Client): boolean {
+  return 'readyForQuery' in client && client.readyForQuery === false;
 }

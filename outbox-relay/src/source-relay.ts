@@ -8,8 +8,10 @@ import {
   type ErrorCode,
   type Round,
 } from '@banyan/runtime';
+import { PeriodicAudit, type AuditNote } from './audit/periodic-audit.js';
 import { Leadership } from './leadership.js';
 import { resolveSourceRelayOptions, type SourceRelayConfig, type SourceRelayOptions } from './options.js';
+import { OperatorService } from './operator/operator-service.js';
 import { RangeService } from './ranges/range-service.js';
 import { Standby } from './standby.js';
 
@@ -39,6 +41,8 @@ export interface SourceRelayStatus {
   published: number;
   /** Errors and doubts after which it began anew. */
   failures: number;
+  /** The last audit that this process made while it led; undefined before the first. */
+  audit: AuditNote | undefined;
 }
 
 /** Errors that trying again cannot mend: somebody has to decide or to repair. */
@@ -62,6 +66,8 @@ export class SourceRelay {
   readonly #options: SourceRelayOptions;
   readonly #loop: Loop;
   readonly #ranges: RangeService;
+  readonly #operator: OperatorService;
+  readonly #audits: PeriodicAudit;
   readonly #wakeup = new Wakeup();
   readonly #relay = `${hostname()}:${process.pid}`;
   #state: RelayState = { is: 'down', because: 'not started' };
@@ -73,6 +79,8 @@ export class SourceRelay {
   constructor(config: SourceRelayConfig) {
     this.#options = resolveSourceRelayOptions(config);
     this.#ranges = new RangeService(this.#options);
+    this.#operator = new OperatorService(this.#options, this.#relay, () => this.status);
+    this.#audits = new PeriodicAudit(this.#options, () => this.status.ackedN);
     this.#loop = new Loop({
       runOnce: (signal) => this.#runOnce(signal),
       onError: (error) => this.#onError(error),
@@ -88,17 +96,20 @@ export class SourceRelay {
       ackedN: state.is === 'leading' ? state.leadership.ackedN : undefined,
       published: this.#published,
       failures: this.#failuresEver,
+      audit: this.#audits.last,
     };
   }
 
   start(): void {
     this.#ranges.start();
+    this.#operator.start();
+    this.#audits.start();
     this.#loop.start();
   }
 
   /** Stops after the current round: what was sent is acknowledged, then the leadership is given up. */
   async stop(): Promise<void> {
-    await Promise.all([this.#loop.stop(), this.#ranges.stop()]);
+    await Promise.all([this.#loop.stop(), this.#ranges.stop(), this.#operator.stop(), this.#audits.stop()]);
     await this.#release({ drain: true });
     this.#state = { is: 'stopped' };
   }

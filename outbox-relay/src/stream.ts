@@ -7,6 +7,9 @@ import {
   RetentionPolicy,
   StorageType,
   type JetStreamManager,
+  type NextMsgRequest,
+  type SeqMsgRequest,
+  type StoredMsg,
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
@@ -66,6 +69,17 @@ export async function readStream(manager: JetStreamManager, source: string): Pro
     if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
     throw error;
   }
+}
+
+/** The first message of a stream at or after a sequence, from its leader; null if there is none. */
+export function messageFrom(
+  manager: JetStreamManager,
+  stream: string,
+  sequence: number,
+): Promise<StoredMsg | null> {
+  // The client's type of this call lacks the combination, which servers have had since 2.9.
+  const query: SeqMsgRequest & NextMsgRequest = { seq: sequence, next_by_subj: '>' };
+  return manager.streams.getMessage(stream, query);
 }
 
 export interface FindStreamOptions {

@@ -91,7 +91,8 @@ function lineOf(message: JsMsg): Line {
   };
 }
 
-function positionIn(written: string): { epoch: number; n: number } | undefined {
+/** A position as written in a header; undefined for anything else. */
+export function positionIn(written: string): { epoch: number; n: number } | undefined {
   try {
     return parsePosition(written);
   } catch {

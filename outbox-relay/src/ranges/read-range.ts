@@ -62,7 +62,7 @@ async function nextTick(client: ClientBase, tick: Tick): Promise<Tick> {
 }
 
 /** The tick of position n: by halving, since ticks are dense and their positions rise. */
-async function findTick(
+export async function findTick(
   client: ClientBase,
   n: number,
   { newest, baseTick }: { newest: Tick; baseTick: number },

@@ -22,6 +22,23 @@ export { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from './heartbeat.js
 export {
   decodeRelayReport,
   RELAY_REPORT_SUBJECT,
+  type RelayAuditReport,
   type RelayReport,
   type RelaySourceReport,
 } from './relay-report.js';
+export {
+  decodeRelayFound,
+  relayFindSubjectOf,
+  type CaptureOutcome,
+  type RelayFound,
+  type RelayTask,
+  type RelayTaskAnswer,
+  type RepairOutcome,
+} from './relay-task.js';
+export {
+  isSound,
+  type AuditDifference,
+  type PositionRange,
+  type Repair,
+  type StreamAudit,
+} from './stream-audit.js';

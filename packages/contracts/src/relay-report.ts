@@ -23,6 +23,21 @@ export interface RelaySourceReport {
   failures: number;
   /** No event older than this, in ms, is outside the stream, whoever leads; absent: no heartbeat was heard. */
   unsentAgeMs?: number;
+  /** The last audit that this process made by itself; absent before the first. */
+  audit?: RelayAuditReport;
+}
+
+/** What an audit of the newest part of the stream found. All but the first three are 0 if it is sound. */
+export interface RelayAuditReport {
+  /** When it ended, as ISO 8601. */
+  at: string;
+  fromN: number;
+  toN: number;
+  /** Positions of which the stream holds nothing. */
+  missing: number;
+  /** Messages that this database's history does not have there. */
+  foreign: number;
+  brokenLinks: number;
 }
 
 /** Reads a report; undefined for anything that is none. */

@@ -29,6 +29,13 @@ export const ERROR_CODES = {
   BANYAN_RANGE_INVALID:
     'Ask for positions that the stream has shown, of the source’s present epoch, as docs/histories.md describes.',
   BANYAN_RANGE_BUSY: 'Ask again after a pause; more relays of the source answer more requests.',
+  BANYAN_AUDIT_FAILED: 'Nothing was changed. Try again once database and broker answer.',
+  BANYAN_CAPTURE_REFUSED:
+    'Correct what the message names; the relay’s database role must own the table, or its owner runs the SQL itself.',
+  BANYAN_TASK_REFUSED: 'Ask again when it is free, or correct the task as the message says.',
+  BANYAN_RELAY_AMBIGUOUS:
+    'Find out which database is right, and name one of its relays with --relay <host:pid>.',
+  BANYAN_RELAY_UNREACHABLE: 'See `banyan relay status`; a relay of the source has to run.',
   BANYAN_STREAM_HOLE:
     'Let nobody but the relay publish on evt.<source>.> (NATS permissions). The missing events are in the outbox.',
   BANYAN_POOLING_UNSUPPORTED:

@@ -47,3 +47,13 @@ export function wholeNumber(value: string): number {
   if (Number.isSafeInteger(number) && number > 0) return number;
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
+
+/** Whether to go ahead: by --yes, or by a person at the terminal. */
+export async function isWanted(
+  options: { yes?: boolean; json?: boolean },
+  { confirm }: Pick<Terminal, 'confirm'>,
+): Promise<boolean> {
+  if (options.yes === true) return true;
+  if (options.json === true || confirm === undefined) return false;
+  return confirm('Do it?');
+}

@@ -8,7 +8,7 @@ import {
 import type { ControlPlane } from '../control-plane.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { inForce } from '../show-edge.js';
-import { userName, type CommonOptions, type Surroundings } from './command-options.js';
+import { isWanted, userName, type CommonOptions, type Surroundings } from './command-options.js';
 
 /** The options of the commands that move an edge. */
 export interface MoveOptions extends CommonOptions {
@@ -39,7 +39,7 @@ export async function carryOut(move: PlannedMove, context: MoveContext): Promise
   const { options, surroundings } = context;
   const { terminal, ended } = surroundings;
   if (options.json !== true) terminal.out(describe(move));
-  if (await isWanted(context)) {
+  if (await isWanted(options, terminal)) {
     const changed = await make(move, context);
     ended(tell(move, changed, context));
     return;
@@ -47,12 +47,6 @@ export async function carryOut(move: PlannedMove, context: MoveContext): Promise
   if (options.json === true) terminal.out(JSON.stringify({ ok: true, done: false, plan: planOf(move) }));
   else terminal.out('Nothing was changed. Add --yes to do it.');
   ended(EXIT.notYet);
-}
-
-async function isWanted({ options, surroundings: { terminal } }: MoveContext): Promise<boolean> {
-  if (options.yes === true) return true;
-  if (options.json === true || terminal.confirm === undefined) return false;
-  return terminal.confirm('Do it?');
 }
 
 function describe({ edge, to, why, gate, forced }: PlannedMove): string {

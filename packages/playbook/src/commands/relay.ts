@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
-import { decodeRelayReport, RELAY_REPORT_SUBJECT, type RelayReport } from '@banyan/contracts';
-import { NoRespondersError, RequestError, type NatsConnection } from '@nats-io/nats-core';
+import type { RelayAuditReport, RelayReport } from '@banyan/contracts';
 import { reach } from '../control-plane.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
-import { ms, table } from '../table.js';
+import { collectRelayReports } from '../relay-client.js';
+import { ago, ms, table } from '../table.js';
 import type { Surroundings } from './command-options.js';
+import { addRelayAudit } from './relay-audit.js';
+import { addRelayNewEpoch } from './relay-new-epoch.js';
+import { addRelayRepair } from './relay-repair.js';
 
 const EXAMPLES = `
 Examples:
@@ -14,21 +17,36 @@ Examples:
 
 Exit codes: 0 each source has a leader and none refuses; 1 not so.`;
 
-const HEADER = ['SOURCE', 'PROCESS', 'STATE', 'ACKED', 'PUBLISHED', 'FAILURES', 'UNSENT AT MOST', 'BECAUSE'];
-
-/** How long to wait for answers, in ms. */
-const ANSWER_MS = 500;
+const HEADER = [
+  'SOURCE',
+  'PROCESS',
+  'STATE',
+  'ACKED',
+  'PUBLISHED',
+  'FAILURES',
+  'UNSENT AT MOST',
+  'AUDIT',
+  'BECAUSE',
+];
 
 interface RelayOptions {
   nats?: string;
   json?: boolean;
 }
 
-/** `banyan relay status`: what every relay process does. Changes nothing. */
+/** `banyan relay status | audit | repair | new-epoch`. */
 export function addRelay(program: Command, surroundings: Surroundings): void {
-  program
+  const relay = program
     .command('relay')
     .description('the relays that move outboxes into their streams')
+    .addHelpText('after', '\nEach of them has examples: banyan relay audit --help');
+  addRelayStatus(relay, surroundings);
+  for (const add of [addRelayAudit, addRelayRepair, addRelayNewEpoch]) add(relay, surroundings);
+}
+
+/** `banyan relay status`: what every relay process does. Changes nothing. */
+function addRelayStatus(relay: Command, surroundings: Surroundings): void {
+  relay
     .command('status')
     .description('what each relay process does for each source')
     .option('--nats <url>', 'NATS address; else NATS_URL, else the nearest .banyan/dev.json')
@@ -37,7 +55,7 @@ export function addRelay(program: Command, surroundings: Surroundings): void {
     .action(async (options: RelayOptions) => {
       const connection = await reach(findNats({ given: options.nats, ...surroundings }));
       try {
-        tell(await collect(connection), options, surroundings);
+        tell(await collectRelayReports(connection), options, surroundings);
       } finally {
         await connection.close();
       }
@@ -66,6 +84,7 @@ function linesOf(reports: readonly RelayReport[]): string[] {
       each.published,
       each.failures,
       each.unsentAgeMs === undefined ? '-' : `${ms(each.unsentAgeMs)} ms`,
+      auditOf(each.audit),
       each.because ?? '',
     ]),
   );
@@ -75,26 +94,17 @@ function linesOf(reports: readonly RelayReport[]): string[] {
   );
 }
 
+/** What the process's own last audit found. */
+function auditOf(audit: RelayAuditReport | undefined): string {
+  if (audit === undefined) return '-';
+  const found = audit.missing + audit.foreign + audit.brokenLinks;
+  const verdict = found === 0 ? 'sound' : `${audit.missing} missing, ${audit.foreign} foreign`;
+  return `${verdict}, ${ago(audit.at, Date.now())} ago`;
+}
+
 /** Each source that a process knows is led by one, and none refuses. */
 function isWell(reports: readonly RelayReport[]): boolean {
   const all = reports.flatMap(({ sources }) => sources);
   const led = new Set(all.filter(({ state }) => state === 'leading').map(({ source }) => source));
   return all.length > 0 && all.every(({ source, state }) => led.has(source) && state !== 'refusing');
-}
-
-async function collect(connection: NatsConnection): Promise<RelayReport[]> {
-  const reports: RelayReport[] = [];
-  try {
-    for await (const answer of await connection.requestMany(RELAY_REPORT_SUBJECT, '', {
-      maxWait: ANSWER_MS,
-    })) {
-      const report = decodeRelayReport(answer.string());
-      if (report !== undefined) reports.push(report);
-    }
-  } catch (error) {
-    const nobody =
-      error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
-    if (!nobody) throw error;
-  }
-  return reports;
 }
