@@ -121,3 +121,38 @@ it(`loses nothing through many rotations with long transactions and ${KILLS} kil
   expect(new Set(found)).toEqual(new Set(committed));
   await vi.waitFor(async () => expect(await numberOf('select count(*) from banyan.outbox')).toBe(0), patient);
 }, 120_000);
+
+it('stalls no writer while slots are emptied under it', async () => {
+  const still = await writeFor(1500);
+  start();
+  const slot = 'select last_value from banyan.outbox_slot';
+  await vi.waitFor(async () => expect(await numberOf(slot)).toBeGreaterThan(0), { timeout: 20_000 });
+  const before = await numberOf(slot);
+  const rotating = await writeFor(3000);
+  const rotations = (await numberOf(slot)) - before;
+  process.stderr.write(
+    `commits of 4 writers, p50/p99.9/max ms: no rotation ${still.text}; ${rotations} rotations ${rotating.text}\n`,
+  );
+  expect(rotations).toBeGreaterThan(4);
+  // A rotation waits for a slot's lock for 50 ms at most, and nobody who writes the current slot is behind it.
+  expect(rotating.max).toBeLessThan(still.max + 250);
+  const emptied = 'select retained_after_tick from banyan.source';
+  await vi.waitFor(async () => expect(await numberOf(emptied)).toBeGreaterThan(0), { timeout: 10_000 });
+});
+
+/** Four writers that commit one event after the other. */
+async function writeFor(ms: number): Promise<{ max: number; text: string }> {
+  const endMs = performance.now() + ms;
+  const took: number[] = [];
+  const writer = async (key: number): Promise<void> => {
+    while (performance.now() < endMs) {
+      const startMs = performance.now();
+      await database.pool.query(EMIT, [`p${key}`, Buffer.alloc(100)]);
+      took.push(performance.now() - startMs);
+    }
+  };
+  await Promise.all([1, 2, 3, 4].map(writer));
+  took.sort((a, b) => a - b);
+  const at = (share: number): number => took[Math.min(took.length - 1, Math.floor(share * took.length))] ?? 0;
+  return { max: at(1), text: [at(0.5), at(0.999), at(1)].map((each) => each.toFixed(1)).join('/') };
+}

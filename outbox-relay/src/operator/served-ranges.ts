@@ -1,6 +1,5 @@
-import type { PositionRange } from '@banyan/contracts';
+import { rangeSubjectOf, type PositionRange } from '@banyan/contracts';
 import { positionIn } from '../history/stream-table.js';
-import { rangeSubjectOf } from '../ranges/range-request.js';
 import { createInbox, type NatsConnection } from '@nats-io/nats-core';
 
 /** Without a message for so long an answer has broken off, in ms. */
