@@ -279,6 +279,7 @@ describe('banyan capture', () => {
       error: { code: 'BANYAN_CAPTURE_REFUSED', message: expect.stringContaining('no primary key') as string },
     });
     expect((await banyan('capture', 'enable', source, 'nowhere')).err).toContain('nowhere');
+    expect((await banyan('capture', 'enable', source, 'banyan.outbox')).err).toContain("the service's own");
     await database.pool.query('alter table invoice add id integer primary key');
     const writer = await database.pool.connect();
     await writer.query('begin');

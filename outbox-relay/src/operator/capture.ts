@@ -4,12 +4,14 @@ import type { ClientBase } from 'pg';
 
 // A trigger needs a lock that writers of the table are in the way of, and that others then queue behind.
 const LOCK_TIMEOUT = `set local lock_timeout = '2s'`;
+// Relays' sessions look at the outbox of their shard only. Capture belongs to the first one, and tables are named as their
+// owners name them.
+const NAME_TABLES_AS_OWNERS_DO = `select set_config('search_path', 'public, banyan', false)`;
+const LIST = `select captured::text as table from captured_table order by 1`;
 const STATE = `
-select t.table::text as table, exists (select from banyan.captured_table c where c.captured = t.table) as captured
-from (select $1::regclass as table) t`;
-// Relays' sessions look at their outbox only; tables are named as their owners do.
-const NAME_TABLES_AS_OWNERS_DO = `select set_config('search_path', 'public', false)`;
-const LIST = `select captured::text as table from banyan.captured_table order by 1`;
+select c.oid::regclass::text as table, exists (select from captured_table where captured = c.oid) as captured,
+  c.relnamespace::regnamespace::text ~ '^banyan(_[0-9]+)?$' as "isOurs"
+from pg_class c where c.oid = $1::regclass`;
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
@@ -34,9 +36,7 @@ export async function setCapture(
   await client.query('begin');
   try {
     await client.query(LOCK_TIMEOUT);
-    const { rows } = await client.query<{ table: string; captured: boolean }>(STATE, [table]);
-    const [state] = rows;
-    if (state === undefined) throw new Error(`${table} is no table`);
+    const state = await stateOf(client, table);
     if (state.captured === on) return { ...state, changed: false };
     await client.query(`select banyan.${functionOf(on)}($1::regclass)`, [table]);
     if (apply) await client.query('commit');
@@ -47,6 +47,19 @@ export async function setCapture(
     // After a commit there is nothing left to undo, and PostgreSQL says no more than that.
     await client.query('rollback').catch(() => undefined);
   }
+}
+
+/** @throws Error if it is no table, or one of the outbox: events about events would never end */
+async function stateOf(client: ClientBase, table: string): Promise<{ table: string; captured: boolean }> {
+  interface Row {
+    table: string;
+    captured: boolean;
+    isOurs: boolean;
+  }
+  const { rows } = await client.query<Row>(STATE, [table]);
+  const [row] = rows;
+  if (row === undefined || row.isOurs) throw new Error(`${table} is not a table of the service's own`);
+  return { table: row.table, captured: row.captured };
 }
 
 const functionOf = (on: boolean): string => (on ? 'capture_enable' : 'capture_disable');
