@@ -7,6 +7,8 @@ export interface RelayProcessOptions {
   natsUrl: string;
   /** Database by source. */
   sources: Record<string, string>;
+  /** Further flags. */
+  flags?: readonly string[];
 }
 
 /** A relay as a process of its own, for tests that kill it. */
@@ -18,11 +20,11 @@ export class RelayProcess {
   }
 
   /** Starts it and waits until it says that it is ready. */
-  static async start({ natsUrl, sources }: RelayProcessOptions): Promise<RelayProcess> {
+  static async start({ natsUrl, sources, flags = [] }: RelayProcessOptions): Promise<RelayProcess> {
     const args = Object.entries(sources).flatMap(([source, url]) => ['--source', `${source}=${url}`]);
     const child = spawn(
       process.execPath,
-      [PROGRAMS.relay, '--nats', natsUrl, '--log-level', 'error', ...args],
+      [PROGRAMS.relay, '--nats', natsUrl, '--log-level', 'error', ...args, ...flags],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
       },
