@@ -69,7 +69,8 @@ create table banyan.subscriber_instance (
   pid integer not null,
   backend_start timestamp with time zone not null,
   started_at timestamp with time zone not null default now(),
-  expires_at timestamp with time zone not null) with (fillfactor=50);
+  expires_at timestamp with time zone not null,
+  lanes smallint) with (fillfactor=50);
 
 create table banyan.subscription (
   subscriber text not null,

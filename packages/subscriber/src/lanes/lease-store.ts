@@ -3,8 +3,8 @@ import type { StoredPosition } from '../judge.js';
 import type { LaneLease } from './lease-plan.js';
 
 const BEAT = `
-insert into banyan.subscriber_instance (subscriber, source, instance, pid, backend_start, expires_at)
-select $1, source, $3, a.pid, a.backend_start, now() + $4 * interval '1 ms'
+insert into banyan.subscriber_instance (subscriber, source, instance, pid, backend_start, expires_at, lanes)
+select $1, source, $3, a.pid, a.backend_start, now() + $4 * interval '1 ms', $5
 from unnest($2::text[]) source, pg_stat_activity a where a.pid = pg_backend_pid()
 on conflict (subscriber, source, instance) do update
 set pid = excluded.pid, backend_start = excluded.backend_start, expires_at = excluded.expires_at`;
@@ -12,7 +12,7 @@ set pid = excluded.pid, backend_start = excluded.backend_start, expires_at = exc
 // A killed process's connections close at once; a frozen one's do not, so that its time has to run out. (Of other users'
 // connections the start is hidden.)
 const INSTANCES = `
-select i.source, i.instance, i.expires_at > now() and exists (
+select i.source, i.instance, i.lanes, i.expires_at > now() and exists (
   select from pg_stat_activity a where a.pid = i.pid and (a.backend_start is null or a.backend_start = i.backend_start)
 ) as alive
 from banyan.subscriber_instance i where i.subscriber = $1 and i.source = any($2)`;
@@ -91,7 +91,7 @@ export class LeaseStore {
     await db.query({
       name: 'banyan-beat',
       text: BEAT,
-      values: [this.#subscriber, this.#sources, instance, leaseMs],
+      values: [this.#subscriber, this.#sources, instance, leaseMs, this.#lanes],
     });
   }
 
@@ -130,13 +130,17 @@ export class LeaseStore {
   }
 
   async #readInstances(db: ClientBase, views: Map<string, SourceView>): Promise<void> {
-    const { rows } = await db.query<{ source: string; instance: string; alive: boolean }>({
+    const { rows } = await db.query<InstanceRow>({
       name: 'banyan-instances',
       text: INSTANCES,
       values: [this.#subscriber, this.#sources],
     });
-    for (const { source, instance, alive } of rows)
-      views.get(source)?.[alive ? 'alive' : 'dead'].push(instance);
+    for (const { source, instance, lanes, alive } of rows) {
+      const view = views.get(source);
+      if (!alive) view?.dead.push(instance);
+      // Those with another number of lanes have lanes of their own.
+      else if (lanes === this.#lanes) view?.alive.push(instance);
+    }
   }
 
   async #readLanes(db: ClientBase, views: Map<string, SourceView>): Promise<void> {
@@ -164,6 +168,13 @@ export class LeaseStore {
       await db.query('rollback');
     }
   }
+}
+
+interface InstanceRow {
+  source: string;
+  instance: string;
+  lanes: number | null;
+  alive: boolean;
 }
 
 interface PositionsRow {
