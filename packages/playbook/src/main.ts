@@ -4,6 +4,7 @@ import { addAdvance } from './commands/advance.js';
 import { addBack } from './commands/back.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
+import { addParked } from './commands/parked.js';
 import { addRelay } from './commands/relay.js';
 import { addStatus } from './commands/status.js';
 import { EXIT, type ExitCode } from './exit-code.js';
@@ -45,7 +46,8 @@ function programOf(surroundings: Surroundings): Command {
       writeErr: (text) => terminal.err(text.trimEnd()),
     })
     .showHelpAfterError('(banyan --help lists the commands, banyan <command> --help gives examples)');
-  for (const add of [addStatus, addAdvance, addBack, addRelay, addCapture]) add(program, surroundings);
+  for (const add of [addStatus, addAdvance, addBack, addRelay, addParked, addCapture])
+    add(program, surroundings);
   return program;
 }
 

@@ -48,6 +48,9 @@ export const ERROR_CODES = {
   BANYAN_HANDLER_FAILED: 'Correct the handler; the event stays where it is and is tried again.',
   BANYAN_PARKED_LIMIT:
     'So many keys failing is a defect rather than bad data: correct the handler, restart, then `banyan parked retry --all`.',
+  BANYAN_PARKED_UNKNOWN: '`banyan parked list` shows the keys that are parked, and their subscribers.',
+  BANYAN_DATABASE_UNREACHABLE:
+    'Give --database-url <url> or set DATABASE_URL to the database that the subscriber writes to.',
   BANYAN_GAP_UNSERVED:
     'Let a relay of the source run, or rebuild what the subscriber keeps: `banyan backfill <replica>` sends it anew.',
   BANYAN_TOKEN_INVALID:

@@ -12,6 +12,8 @@ let subscribers: Subscriber[];
 let flowing = false;
 let flow: Promise<void> | undefined;
 
+const isFlowing = (): boolean => flowing;
+
 beforeEach(async () => {
   const statements = ['create table applied (i bigserial, event_n bigint, key text)'];
   [database, nats] = await Promise.all([testDatabase({ roles: ['subscriber'], statements }), testNats()]);
@@ -65,7 +67,7 @@ async function totals(): Promise<object> {
 it('share the lanes, from one to two and back to one, while events flow, each once and in order', async () => {
   flowing = true;
   flow = (async () => {
-    for (let i = 0; flowing; i++)
+    for (let i = 0; isFlowing(); i++)
       await source.send(...Array.from({ length: 20 }, (_, k) => `k${(i * 20 + k) % 100}`));
   })();
   const first = start();
