@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { wait } from '@banyan/runtime';
 import type { SourceRelayConfig } from '@banyan/relay';
 import type { Client } from 'pg';
+import type { TransactionalOutboxKind } from './peers/transactional-outbox.js';
 
 /** What a process has used since it started. */
 export interface Usage {
@@ -11,8 +12,8 @@ export interface Usage {
   maxRssBytes: number;
 }
 
-/** `banyan` is the relay; `row-by-row` the one that it is held against. */
-export type RelayKind = 'banyan' | 'row-by-row';
+/** `banyan` is the relay; the others are those that it is held against. */
+export type RelayKind = 'banyan' | 'row-by-row' | TransactionalOutboxKind;
 
 /** A relay as a process of its own, so that what it uses can be told from what the benchmark uses. */
 export class RelayChild {

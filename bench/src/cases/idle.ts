@@ -3,7 +3,7 @@ import { startStack } from '@banyan/devstack';
 import { migrate } from '@banyan/migrations';
 import { wait } from '@banyan/runtime';
 import { PEER_TABLE } from '../peers/row-by-row.js';
-import { RelayChild, type RelayKind } from '../relay-process.js';
+import { RelayChild } from '../relay-process.js';
 import { median, rounded, type BenchCase, type BenchOptions, type BenchResult } from '../result.js';
 
 /** Watched in all, in ms; split over the rounds. */
@@ -38,6 +38,8 @@ export const idleCase: BenchCase = {
   },
 };
 
+type IdleKind = 'banyan' | 'row-by-row';
+
 async function createPeerTable(databaseUrl: string): Promise<void> {
   const client = new pg.Client(databaseUrl);
   await client.connect();
@@ -46,10 +48,10 @@ async function createPeerTable(databaseUrl: string): Promise<void> {
 }
 
 async function measure(
-  relays: Record<RelayKind, RelayChild>,
+  relays: Record<IdleKind, RelayChild>,
   { rounds, say }: BenchOptions,
 ): Promise<BenchResult> {
-  const percents: Record<RelayKind, number[]> = { banyan: [], 'row-by-row': [] };
+  const percents: Record<IdleKind, number[]> = { banyan: [], 'row-by-row': [] };
   for (let round = 1; round <= rounds; round++) {
     for (const kind of ['row-by-row', 'banyan'] as const) {
       percents[kind].push(await cpuPercent(relays[kind], WATCHED_MS / rounds));
