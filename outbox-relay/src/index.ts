@@ -1,4 +1,5 @@
 export { auditStream, isBalanced, type AuditReport } from './audit.js';
+export { auditRecorded, type AuditConnections, type RecordedAuditOptions } from './audit/recorded-audit.js';
 export { Relay } from './relay.js';
 export { SourceRelay, type RelayState, type SourceRelayStatus } from './source-relay.js';
 export { type ShardedSourceConfig, type ShardedSourceOptions } from './sharded-source.js';

@@ -14,6 +14,9 @@ import { messageFrom } from '../stream.js';
 /** Messages fetched ahead. Bounds memory together with the stretch that is being compared. */
 const FETCH = 2000;
 
+/** Without a message for so long, before the stream's end, reading has broken off, in ms. */
+const STALLED_MS = 15_000;
+
 /** A message of the present epoch, by its headers. */
 export interface StreamedEvent {
   n: number;
@@ -83,7 +86,16 @@ export class StreamedEvents {
       stretch.events.push(this.#ahead);
       this.#ahead = undefined;
     }
-    while (this.#ahead === undefined && !this.#ended) this.#take(await this.#next(), n, stretch);
+    // A stream that was deleted meanwhile says nothing of it.
+    const stalled = setTimeout(() => this.close(), STALLED_MS);
+    try {
+      while (this.#ahead === undefined && !this.#ended) {
+        this.#take(await this.#next(), n, stretch);
+        stalled.refresh();
+      }
+    } finally {
+      clearTimeout(stalled);
+    }
     stretch.reachedN = this.#reachedN;
     return stretch;
   }
