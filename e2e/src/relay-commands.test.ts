@@ -1,5 +1,6 @@
 import { streamOf } from '@banyan/contracts';
 import { testDatabase, testNats, uniqueName, type TestDatabase, type TestNats } from '@banyan/devstack';
+import { migrate } from '@banyan/migrations';
 import { run } from '@banyan/playbook';
 import { SourceRelay, type SourceRelayConfig } from '@banyan/relay';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
@@ -307,4 +308,20 @@ describe('a relay that audits by itself', () => {
     await acked(startRelay({ operatorTasks: false }), 0);
     expect((await banyan('relay', 'audit', source)).err).toContain('BANYAN_RELAY_UNREACHABLE');
   });
+});
+
+it('takes a shard by its name, and looks at no other', async () => {
+  await migrate({ databaseUrl: database.url, roles: ['outbox'], shards: 2 });
+  await database.pool.query('select banyan.set_shards(2)');
+  for (const shard of [0, 1]) startRelay({ shards: 2, shard });
+  await emit(40);
+  const published = (): number => relays.reduce((sum, { status }) => sum + (status.ackedN ?? 0), 0);
+  await vi.waitFor(() => expect(published()).toBe(40), patience);
+  const second = await banyan('relay', 'audit', `${source}-1`, '--json');
+  const messages = relays[1]?.status.ackedN;
+  expect(second).toMatchObject({
+    code: 0,
+    json: { audit: { source: `${source}-1`, messages, compared: messages } },
+  });
+  await manager.streams.delete(streamOf(`${source}-1`));
 });
