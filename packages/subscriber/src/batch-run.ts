@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { Client } from 'pg';
 import { HandlerFailure, isAbortedTransaction } from './fault.js';
 import type { EventGroup } from './handler.js';
 import type { HandlerTable } from './handler-table.js';
@@ -6,13 +6,13 @@ import type { IncomingEvent } from './incoming-event.js';
 
 /** Runs the handlers of one transaction's events, gathering what may be done together. */
 export class BatchRun {
-  readonly #tx: ClientBase;
+  readonly #tx: Client;
   readonly #handlers: HandlerTable;
   /** What is gathered, in the order in which the groups began. At most one of them is a `run`. */
   readonly #pending = new Map<EventGroup, IncomingEvent[]>();
   #run: EventGroup | undefined;
 
-  constructor(tx: ClientBase, handlers: HandlerTable) {
+  constructor(tx: Client, handlers: HandlerTable) {
     this.#tx = tx;
     this.#handlers = handlers;
   }

@@ -1,6 +1,6 @@
 import type { EventDefinition, Position } from '@banyan/contracts';
 import { formatPosition } from '@banyan/contracts';
-import type { ClientBase } from 'pg';
+import type { Client } from 'pg';
 import type { IncomingEvent } from './incoming-event.js';
 import { traced } from './trace.js';
 
@@ -36,7 +36,7 @@ export interface EventContext {
  * `tx` is a pg client in a transaction that is not the handler's to end. With Drizzle: `drizzle({ client: tx })`; with
  * Kysely: see `kyselyPool`.
  */
-export type EventHandler<T> = (tx: ClientBase, data: T, context: EventContext) => Promise<void>;
+export type EventHandler<T> = (tx: Client, data: T, context: EventContext) => Promise<void>;
 
 /** One of the events that an `onBatch` handler is given. */
 export interface BatchEvent<T> {
@@ -45,7 +45,7 @@ export interface BatchEvent<T> {
 }
 
 /** Applies a run of events of one type, in order. Throwing makes it try again with fewer, down to the one that fails. */
-export type BatchHandler<T> = (tx: ClientBase, events: readonly BatchEvent<T>[]) => Promise<void>;
+export type BatchHandler<T> = (tx: Client, events: readonly BatchEvent<T>[]) => Promise<void>;
 
 /**
  * What applies events of a transaction.
@@ -55,7 +55,7 @@ export type BatchHandler<T> = (tx: ClientBase, events: readonly BatchEvent<T>[])
  */
 export interface EventGroup {
   readonly takes: 'each' | 'run' | 'gathered';
-  readonly apply: (tx: ClientBase, events: readonly IncomingEvent[]) => Promise<void>;
+  readonly apply: (tx: Client, events: readonly IncomingEvent[]) => Promise<void>;
 }
 
 /** An event type and what applies it. Made by `on`, `onBatch` and `replica`. */
@@ -68,7 +68,7 @@ export interface HandlerEntry {
 
 /** Says what to do with one type of event; the event's definition gives `data` its type. */
 export function on<T>(definition: EventDefinition<T>, handler: EventHandler<T>): HandlerEntry {
-  const apply = async (tx: ClientBase, events: readonly IncomingEvent[]): Promise<void> => {
+  const apply = async (tx: Client, events: readonly IncomingEvent[]): Promise<void> => {
     for (const event of events) {
       await traced(event, () => handler(tx, definition.decode(event.payload), contextOf(event)));
     }
@@ -78,7 +78,7 @@ export function on<T>(definition: EventDefinition<T>, handler: EventHandler<T>):
 
 /** Like `on`, but hands over as many events of the type as follow each other in a transaction: one statement for all. */
 export function onBatch<T>(definition: EventDefinition<T>, handler: BatchHandler<T>): HandlerEntry {
-  const apply = (tx: ClientBase, events: readonly IncomingEvent[]): Promise<void> =>
+  const apply = (tx: Client, events: readonly IncomingEvent[]): Promise<void> =>
     handler(
       tx,
       events.map((event) => ({ data: definition.decode(event.payload), context: contextOf(event) })),

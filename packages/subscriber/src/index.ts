@@ -23,3 +23,5 @@ export type { TokenWait, WaitOptions } from './freshness/token-wait.js';
 export type { SourceStatus, SubscriberState, SubscriberStatus } from './status.js';
 export type { LaneStatus } from './lanes/lane.js';
 export type { ApplyCounts } from './lanes/lane-transaction.js';
+export { kyselyPool, type OneClientPool } from './kysely-pool.js';
+export { observeSubscriber, type ObservedSubscriber } from './subscriber-metrics.js';

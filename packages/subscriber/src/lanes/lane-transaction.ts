@@ -1,5 +1,5 @@
 import { BanyanError } from '@banyan/runtime';
-import type { ClientBase } from 'pg';
+import type { Client, ClientBase } from 'pg';
 import { BatchRun } from '../batch-run.js';
 import type { HandlerTable } from '../handler-table.js';
 import type { IncomingEvent } from '../incoming-event.js';
@@ -31,7 +31,7 @@ export interface Applied extends ApplyCounts {
 }
 
 export interface LaneParts {
-  client: ClientBase;
+  client: Client;
   lane: number;
   store: PositionStore;
   parked: ParkedStore;

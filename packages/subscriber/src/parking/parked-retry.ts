@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { Client } from 'pg';
 import { BatchRun } from '../batch-run.js';
 import type { HandlerTable } from '../handler-table.js';
 import { rollback } from '../lanes/lane-transaction.js';
@@ -6,7 +6,7 @@ import type { LockedPosition, PositionStore } from '../position-store.js';
 import type { FailedAttempt, ParkedAggregate, ParkedHead, ParkedStore } from './parked-store.js';
 
 export interface RetryParts {
-  client: ClientBase;
+  client: Client;
   lane: number;
   store: PositionStore;
   parked: ParkedStore;

@@ -1,6 +1,6 @@
 import type { EventDefinition } from '@banyan/contracts';
 import { BanyanError, type Queryable } from '@banyan/runtime';
-import type { ClientBase } from 'pg';
+import type { Client } from 'pg';
 import { entryOf, type EventGroup, type HandlerEntry } from '../handler.js';
 import { HandlerFailure } from '../fault.js';
 import type { IncomingEvent } from '../incoming-event.js';
@@ -100,7 +100,7 @@ export class Replica implements EventGroup {
   }
 
   /** Called by the subscriber: writes what the events leave behind. */
-  async apply(tx: ClientBase, events: readonly IncomingEvent[]): Promise<void> {
+  async apply(tx: Client, events: readonly IncomingEvent[]): Promise<void> {
     const { upserts, deletes, inversions } = collapse(
       events.map((event) => this.#changeOf(event)),
       this.options,
@@ -110,15 +110,12 @@ export class Replica implements EventGroup {
     if (deletes.length > 0) await this.#delete(tx, deletes);
   }
 
-  async #upsert(tx: ClientBase, rows: readonly string[]): Promise<void> {
+  async #upsert(tx: Client, rows: readonly string[]): Promise<void> {
     const found = await tx.query<{ inversions: string }>(this.#statements.upsert([`[${rows.join(',')}]`]));
     this.#inversions += Number(found.rows[0]?.inversions ?? 0);
   }
 
-  async #delete(
-    tx: ClientBase,
-    deletes: readonly (readonly [key: string, version: number])[],
-  ): Promise<void> {
+  async #delete(tx: Client, deletes: readonly (readonly [key: string, version: number])[]): Promise<void> {
     const [keys, versions] = [deletes.map(([key]) => key), deletes.map(([, version]) => version)];
     await tx.query(this.#statements.delete([this.options.table, keys, versions]));
   }
