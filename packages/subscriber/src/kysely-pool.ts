@@ -12,7 +12,7 @@ export interface OneClientPool {
  * to end. With Drizzle no help is needed: `drizzle({ client: tx })`.
  */
 export function kyselyPool(tx: ClientBase): OneClientPool {
-  const query = tx.query.bind(tx) as ClientBase['query'];
+  const query: ClientBase['query'] = tx.query.bind(tx);
   // The client goes back to nobody: it is the lane's.
   const release = (): void => undefined;
   return { connect: () => Promise.resolve({ query, release }), end: () => Promise.resolve() };
