@@ -1,7 +1,8 @@
 import { testDatabase, type TestDatabase } from '@banyan/devstack';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { readBatch, type PositionedRow } from './batch.js';
+import { readBatch } from './batch.js';
+import type { PositionedRow } from './positioned-row.js';
 import { newestTick, takeTick, type Tick } from './tick.js';
 
 /** Values that are written in more than one way: by COPY in binary format, and by a SELECT in text. */

@@ -1,27 +1,27 @@
-import type { OutboxRow } from '@banyan/outbox';
 import type { ClientBase } from 'pg';
 import { copyRows, type CopiedRow } from './binary-copy.js';
+import {
+  COLUMNS,
+  FIELDS,
+  NO_HEADERS,
+  positioned,
+  type PositionedRow,
+  type SelectedRow,
+} from './positioned-row.js';
 import { lastNOf, type Tick } from './tick.js';
 
-/** An outbox row with its position. */
-export interface PositionedRow extends OutboxRow {
-  n: number;
-}
-
-/** Ticks of at most so many events are read with one prepared statement, which answers sooner. */
-const SMALL_EVENTS = 64;
+/** Ticks of at most so many events are read with one prepared statement, which answers sooner, whatever their size. */
+const SMALL_EVENTS = 16;
 
 /** A page ends with the payload that reaches this. */
 const PAGE_BYTES = 4 * 1024 * 1024;
 
 // The rows of a tick's batch are those that its snapshot sees and the snapshot of the tick before did not. They are found
 // by transaction id: two index ranges. Both snapshots are stored ones, so the answer is the same at any later time.
-const FIELDS = `o.seq, o.event_id, o.partition, o.aggregate_type, o.aggregate_id, o.aggregate_version, o.event_type,
-  o.payload, nullif(o.headers, '{}') as headers`;
-const COLUMNS = `${FIELDS}, o.emitted_at::text`;
-
-// Of a tick that retention has reached some rows may be gone and others not: it yields none, lest they get wrong positions.
-/** The stored snapshots of a tick, given by its number or parameter, and of the one before. */
+/**
+ * The stored snapshots of a tick, given by its number or parameter, and of the one before. Of a tick that retention has
+ * reached some rows may be gone and others not: it yields none, lest they get wrong positions.
+ */
 export const boundsOf = (tick: string): string => `
 with bounds as materialized (
   select this.snapshot, this.first_seq, this.last_seq, pg_snapshot_xmax(this.snapshot) as next_xmax,
@@ -65,22 +65,6 @@ interface Page {
   limit: number;
 }
 
-interface Row {
-  seq: string;
-  event_id: string;
-  partition: number;
-  aggregate_type: string;
-  aggregate_id: string;
-  aggregate_version: string | null;
-  event_type: string;
-  payload: Buffer;
-  headers: Record<string, string> | null;
-  /** As the session writes it: ISO style, in UTC. */
-  emitted_at: string;
-}
-
-const NO_HEADERS: Record<string, string> = {};
-
 /**
  * The events of a tick in order, in pages, from position `fromN` on. The next page is asked for while the caller deals
  * with the one it has. Fewer rows than `tick.events` come if some have left the outbox: the caller counts.
@@ -93,7 +77,7 @@ export async function* readBatch(
 ): AsyncGenerator<PositionedRow[], void, undefined> {
   const skip = fromN - tick.firstN;
   if (tick.events <= Math.min(pageRows, SMALL_EVENTS)) {
-    const { rows } = await client.query<Row>({
+    const { rows } = await client.query<SelectedRow>({
       name: 'banyan_read_small',
       text: READ_SMALL,
       values: [tick.tick, skip],
@@ -140,25 +124,4 @@ function copied(row: CopiedRow): PositionedRow {
 
 function headersOf(json: string | null): Record<string, string> {
   return json === null ? NO_HEADERS : (JSON.parse(json) as Record<string, string>);
-}
-
-function positioned(row: Row, n: number): PositionedRow {
-  return {
-    n,
-    seq: row.seq,
-    eventId: row.event_id,
-    partition: row.partition,
-    aggregateType: row.aggregate_type,
-    aggregateId: row.aggregate_id,
-    aggregateVersion: row.aggregate_version ?? undefined,
-    eventType: row.event_type,
-    payload: row.payload,
-    headers: row.headers ?? NO_HEADERS,
-    emittedAt: rfc3339(row.emitted_at),
-  };
-}
-
-/** `2026-01-02 03:04:05.678901+00` as RFC 3339. Done here and not by to_char, which took most of the server's time. */
-function rfc3339(written: string): string {
-  return `${written.slice(0, 10)}T${written.slice(11, -3)}Z`;
 }

@@ -1,7 +1,7 @@
 import { BanyanError, type Wakeup } from '@banyan/runtime';
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { readBatch, type PositionedRow } from './batch.js';
+import { readBatch } from './batch.js';
 import { Chain } from './chain.js';
 import { Heartbeats } from './heartbeat.js';
 import { align } from './history/align.js';
@@ -10,6 +10,7 @@ import { Listener } from './listener.js';
 import { messageOf } from './message.js';
 import type { SourceRelayOptions } from './options.js';
 import { Pace } from './pace.js';
+import type { PositionedRow } from './positioned-row.js';
 import { Retention } from './retention.js';
 import type { Session } from './session.js';
 import { checkShards, noteAcked, type SourceRecord } from './source-record.js';
@@ -129,6 +130,7 @@ export class Leadership {
     this.#check(look);
     this.#newest = look.newest;
     this.#heartbeats.add(look);
+    await this.#publishRows(look);
     await this.#publishUpTo(look.newest, signal);
     if (!look.recorded) await this.#chain.settled();
     await this.#report();
@@ -159,6 +161,12 @@ export class Leadership {
     this.#witness.check();
   }
 
+  /** Sends what the look has brought along, if all before it is sent. */
+  async #publishRows({ rows = [], newest }: Look): Promise<void> {
+    if (this.#place.n !== newest.firstN - 1) return;
+    await this.#sendAll(rows, newest);
+  }
+
   async #publishUpTo(newest: Tick, signal: AbortSignal): Promise<void> {
     while (this.#place.n < lastNOf(newest) && !signal.aborted) {
       await this.#publishTick(await this.#nextTick(newest), signal);
@@ -173,11 +181,7 @@ export class Leadership {
       this.#place.n + 1,
       this.#options.pageRows,
     )) {
-      for (const row of rows) {
-        const room = this.#chain.room(row.payload.length);
-        if (room !== undefined) await room;
-        this.#send(row, tick);
-      }
+      await this.#sendAll(rows, tick);
       // Not #report: the next page is on its way, and pg takes one query at a time.
       this.#heartbeats.beat(this.#chain.ackedN);
       if (signal.aborted) return;
@@ -193,6 +197,14 @@ export class Leadership {
     const next = await readTick(this.#session.client, tick.tick + 1);
     if (next === undefined) throw this.#notRetained(tick);
     return next;
+  }
+
+  async #sendAll(rows: readonly PositionedRow[], tick: Tick): Promise<void> {
+    for (const row of rows) {
+      const room = this.#chain.room(row.payload.length);
+      if (room !== undefined) await room;
+      this.#send(row, tick);
+    }
   }
 
   #send(row: PositionedRow, tick: Tick): void {

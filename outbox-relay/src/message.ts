@@ -1,5 +1,5 @@
 import { formatPosition, subjectOf } from '@banyan/contracts';
-import type { PositionedRow } from './batch.js';
+import type { PositionedRow } from './positioned-row.js';
 import { tracedHeaders } from './trace.js';
 import { WrittenHeaders } from './written-headers.js';
 

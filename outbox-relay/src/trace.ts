@@ -1,5 +1,5 @@
 import { propagation, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
-import type { PositionedRow } from './batch.js';
+import type { PositionedRow } from './positioned-row.js';
 
 /**
  * Adds the relay's span to the trace that the event's writer began: from the moment that it was emitted to the moment that it
