@@ -2,6 +2,26 @@ create table banyan.acked_mark (
   tick bigint not null,
   noted_at timestamp with time zone not null default clock_timestamp());
 
+create table banyan.backfill (
+  id uuid not null,
+  aggregate text not null,
+  state text not null default 'running'::text,
+  waits_for text[] not null,
+  after_key text[],
+  emitted bigint not null default 0,
+  estimated bigint,
+  rows_per_second integer not null,
+  slowed_by text,
+  requested_by text not null,
+  requested_at timestamp with time zone not null default clock_timestamp(),
+  begun_at timestamp with time zone,
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  ended_at timestamp with time zone,
+  last_error text,
+  last_xid xid8,
+  held_by text,
+  held_until timestamp with time zone) with (fillfactor=50);
+
 create table banyan.epoch (
   epoch integer not null,
   base_tick bigint not null,
@@ -60,6 +80,12 @@ create table banyan.outbox_2 partition of banyan.outbox FOR VALUES IN ('2');
 
 alter table banyan.acked_mark add constraint acked_mark_pkey PRIMARY KEY (tick);
 
+alter table banyan.backfill add constraint backfill_pkey PRIMARY KEY (id);
+
+alter table banyan.backfill add constraint backfill_rows_per_second_check CHECK ((rows_per_second > 0));
+
+alter table banyan.backfill add constraint backfill_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'done'::text, 'failed'::text, 'cancelled'::text])));
+
 alter table banyan.epoch add constraint epoch_epoch_check CHECK ((epoch >= 1));
 
 alter table banyan.epoch add constraint epoch_pkey PRIMARY KEY (epoch);
@@ -78,6 +104,8 @@ alter table banyan.tick add constraint tick_pkey PRIMARY KEY (tick);
 
 CREATE INDEX outbox_xid ON ONLY banyan.outbox USING btree (xid);
 
+CREATE UNIQUE INDEX backfill_open ON banyan.backfill USING btree (aggregate) WHERE (state = ANY (ARRAY['running'::text, 'paused'::text, 'failed'::text]));
+
 create sequence banyan.outbox_slot minvalue 0 maxvalue 9223372036854775807;
 
 create sequence banyan.relay_asleep minvalue 1 maxvalue 2;
@@ -87,6 +115,22 @@ create view banyan.captured_table as
     (tgenabled <> 'D'::"char") AS enabled
    FROM pg_trigger
   WHERE (tgname = 'banyan_capture'::name);
+
+create view banyan.open_transaction as
+ SELECT l.virtualtransaction AS transaction,
+    l.pid,
+    COALESCE(a.application_name, ''::text) AS application,
+    a.xact_start AS since
+   FROM (pg_locks l
+     JOIN pg_stat_activity a USING (pid))
+  WHERE ((l.locktype = 'virtualxid'::text) AND (a.datname = current_database()) AND (l.pid <> pg_backend_pid()) AND (COALESCE(a.backend_type, ''::text) <> ALL (ARRAY['autovacuum worker'::text, 'walsender'::text])))
+UNION ALL
+ SELECT ('prepared '::text || pg_prepared_xacts.gid) AS transaction,
+    NULL::integer AS pid,
+    ('prepared transaction of '::text || (pg_prepared_xacts.owner)::text) AS application,
+    pg_prepared_xacts.prepared AS since
+   FROM pg_prepared_xacts
+  WHERE (pg_prepared_xacts.database = current_database());
 
 create view banyan.outbox_slots as
  SELECT slots.slot,
@@ -208,7 +252,8 @@ begin
       raise exception 'banyan.emit: header name % is unusable', to_json(header.key)
         using errcode = 'ZB004', hint = 'Use 1 to 128 of the characters A-Z a-z 0-9 _ and -.';
     end if;
-    if header.key ~* '^(ce-|nats-|banyan-(?!(stage|token)$))' or (header.key ~* '^content-type$' and header.key <> 'content-type') then
+    if (header.key ~* '^(ce-|nats-|banyan-(?!(stage|token|backfill)$))')
+       or (header.key ~* '^content-type$' and header.key <> 'content-type') then
       raise exception 'banyan.emit: header name % is reserved', to_json(header.key)
         using errcode = 'ZB004', hint = 'The relay writes the ce-, Nats- and Banyan- headers itself; content-type is written in lower case.';
     end if;

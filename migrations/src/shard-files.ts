@@ -14,6 +14,7 @@ export const ONCE_A_SOURCE: readonly string[] = [
   '0021_debezium.sql',
   '0022_capture.sql',
   '0031_shards.sql',
+  '0040_backfill.sql',
 ];
 
 const OUTBOX = fileURLToPath(new URL('../outbox/', import.meta.url));

@@ -42,3 +42,21 @@ export {
   type Repair,
   type StreamAudit,
 } from './stream-audit.js';
+export {
+  BACKFILL_HEADER,
+  backfillSubjectOf,
+  type BackfillAnswer,
+  type BackfillEnd,
+  type BackfillReport,
+  type BackfillState,
+  type BackfillTask,
+  type BackfillWait,
+} from './backfill.js';
+export {
+  decodeSubscriberReport,
+  SUBSCRIBER_REPORT_SUBJECT,
+  type ReplicaReport,
+  type SubscribedSource,
+  type SubscriberReport,
+} from './subscriber-report.js';
+export type { TaskAnswer } from './task-answer.js';

@@ -69,6 +69,11 @@ export const ERROR_CODES = {
     'The replica is older than the edge’s staleness budget; check the relay and the subscriber.',
   BANYAN_REPLICA_FAILED:
     'Look at the replica’s database and the process’s log; `banyan back` returns the edge to its provider.',
+  BANYAN_BACKFILL_INVALID:
+    'Correct the definition of the snapshots: table, key columns, or what `load` gives; then `banyan backfill resume`.',
+  BANYAN_BACKFILL_REFUSED: 'See `banyan backfill status`; pause, resume or cancel what is there first.',
+  BANYAN_BACKFILL_UNREACHABLE:
+    'A process of the source with a Backfiller for that aggregate has to run; `banyan backfill <source>/<aggregate>` names it.',
   BANYAN_DEVSTACK: 'Follow the attempts listed in the message.',
   BANYAN_MIGRATION: 'Correct the database or the SQL that the message names, then run the migrations again.',
 } as const satisfies Record<string, string>;

@@ -24,6 +24,11 @@ export interface TaskActivityRecorded {
   activity: TaskActivity;
 }
 
+/** The project as it is, published by a backfill: nothing happened. */
+export interface ProjectSnapshot {
+  project: Project | undefined;
+}
+
 function createBaseProjectCreated(): ProjectCreated {
   return { project: undefined };
 }
@@ -356,6 +361,75 @@ export const TaskActivityRecorded: MessageFns<TaskActivityRecorded> = {
       : undefined;
     message.taskId = object.taskId ?? "";
     message.activity = object.activity ?? TaskActivity.UNSPECIFIED;
+    return message;
+  },
+};
+
+function createBaseProjectSnapshot(): ProjectSnapshot {
+  return { project: undefined };
+}
+
+export const ProjectSnapshot: MessageFns<ProjectSnapshot> = {
+  encode(message: ProjectSnapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.project !== undefined) {
+      Project.encode(message.project, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProjectSnapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProjectSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.project = Project.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProjectSnapshot {
+    return { project: isSet(object.project) ? Project.fromJSON(object.project) : undefined };
+  },
+
+  toJSON(message: ProjectSnapshot): unknown {
+    const obj: any = {};
+    if (message.project !== undefined) {
+      obj.project = Project.toJSON(message.project);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProjectSnapshot>): ProjectSnapshot {
+    return ProjectSnapshot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProjectSnapshot>): ProjectSnapshot {
+    const message = createBaseProjectSnapshot();
+    message.project = (object.project !== undefined && object.project !== null)
+      ? Project.fromPartial(object.project)
+      : undefined;
     return message;
   },
 };

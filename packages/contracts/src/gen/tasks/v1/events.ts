@@ -43,6 +43,11 @@ export interface TaskArchived {
   previousState: TaskState;
 }
 
+/** The task as it is, published by a backfill: nothing happened. */
+export interface TaskSnapshot {
+  task: Task | undefined;
+}
+
 function createBaseTaskCreated(): TaskCreated {
   return { task: undefined };
 }
@@ -596,6 +601,73 @@ export const TaskArchived: MessageFns<TaskArchived> = {
     const message = createBaseTaskArchived();
     message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
     message.previousState = object.previousState ?? TaskState.UNSPECIFIED;
+    return message;
+  },
+};
+
+function createBaseTaskSnapshot(): TaskSnapshot {
+  return { task: undefined };
+}
+
+export const TaskSnapshot: MessageFns<TaskSnapshot> = {
+  encode(message: TaskSnapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      Task.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskSnapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = Task.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskSnapshot {
+    return { task: isSet(object.task) ? Task.fromJSON(object.task) : undefined };
+  },
+
+  toJSON(message: TaskSnapshot): unknown {
+    const obj: any = {};
+    if (message.task !== undefined) {
+      obj.task = Task.toJSON(message.task);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskSnapshot>): TaskSnapshot {
+    return TaskSnapshot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskSnapshot>): TaskSnapshot {
+    const message = createBaseTaskSnapshot();
+    message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
     return message;
   },
 };

@@ -32,6 +32,16 @@ export interface MemberRemoved {
   membership: Membership | undefined;
 }
 
+/** The team as it is, published by a backfill: nothing happened. */
+export interface TeamSnapshot {
+  team: Team | undefined;
+}
+
+/** The membership as it is, published by a backfill: nothing happened. */
+export interface MembershipSnapshot {
+  membership: Membership | undefined;
+}
+
 function createBaseTeamCreated(): TeamCreated {
   return { team: undefined };
 }
@@ -475,6 +485,142 @@ export const MemberRemoved: MessageFns<MemberRemoved> = {
   },
   fromPartial(object: DeepPartial<MemberRemoved>): MemberRemoved {
     const message = createBaseMemberRemoved();
+    message.membership = (object.membership !== undefined && object.membership !== null)
+      ? Membership.fromPartial(object.membership)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTeamSnapshot(): TeamSnapshot {
+  return { team: undefined };
+}
+
+export const TeamSnapshot: MessageFns<TeamSnapshot> = {
+  encode(message: TeamSnapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.team !== undefined) {
+      Team.encode(message.team, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TeamSnapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTeamSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.team = Team.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TeamSnapshot {
+    return { team: isSet(object.team) ? Team.fromJSON(object.team) : undefined };
+  },
+
+  toJSON(message: TeamSnapshot): unknown {
+    const obj: any = {};
+    if (message.team !== undefined) {
+      obj.team = Team.toJSON(message.team);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TeamSnapshot>): TeamSnapshot {
+    return TeamSnapshot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TeamSnapshot>): TeamSnapshot {
+    const message = createBaseTeamSnapshot();
+    message.team = (object.team !== undefined && object.team !== null) ? Team.fromPartial(object.team) : undefined;
+    return message;
+  },
+};
+
+function createBaseMembershipSnapshot(): MembershipSnapshot {
+  return { membership: undefined };
+}
+
+export const MembershipSnapshot: MessageFns<MembershipSnapshot> = {
+  encode(message: MembershipSnapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.membership !== undefined) {
+      Membership.encode(message.membership, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MembershipSnapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMembershipSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.membership = Membership.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MembershipSnapshot {
+    return { membership: isSet(object.membership) ? Membership.fromJSON(object.membership) : undefined };
+  },
+
+  toJSON(message: MembershipSnapshot): unknown {
+    const obj: any = {};
+    if (message.membership !== undefined) {
+      obj.membership = Membership.toJSON(message.membership);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MembershipSnapshot>): MembershipSnapshot {
+    return MembershipSnapshot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MembershipSnapshot>): MembershipSnapshot {
+    const message = createBaseMembershipSnapshot();
     message.membership = (object.membership !== undefined && object.membership !== null)
       ? Membership.fromPartial(object.membership)
       : undefined;
