@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { BanyanError, messageOf } from '@banyan/runtime';
 import { addAdvance } from './commands/advance.js';
 import { addBack } from './commands/back.js';
+import { addBackfill } from './commands/backfill.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
 import { addParked } from './commands/parked.js';
@@ -46,8 +47,8 @@ function programOf(surroundings: Surroundings): Command {
       writeErr: (text) => terminal.err(text.trimEnd()),
     })
     .showHelpAfterError('(banyan --help lists the commands, banyan <command> --help gives examples)');
-  for (const add of [addStatus, addAdvance, addBack, addRelay, addParked, addCapture])
-    add(program, surroundings);
+  const commands = [addStatus, addAdvance, addBack, addRelay, addParked, addCapture, addBackfill];
+  for (const add of commands) add(program, surroundings);
   return program;
 }
 

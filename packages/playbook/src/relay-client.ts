@@ -8,14 +8,9 @@ import {
   type RelayTask,
   type RelayTaskAnswer,
 } from '@banyan/contracts';
-import { BanyanError, nearestName, type ErrorCode, ERROR_CODES } from '@banyan/runtime';
-import {
-  createInbox,
-  NoRespondersError,
-  RequestError,
-  TimeoutError,
-  type NatsConnection,
-} from '@nats-io/nats-core';
+import { BanyanError, nearestName } from '@banyan/runtime';
+import { createInbox, type NatsConnection } from '@nats-io/nats-core';
+import { askAll, errorOf } from './ask.js';
 
 /** How long to wait for reports, and for relays that first ask their database who it is. In ms. */
 const REPORT_MS = 500;
@@ -93,23 +88,6 @@ export async function giveTask<Result>(
   }
 }
 
-async function askAll(connection: NatsConnection, subject: string, maxWait: number): Promise<string[]> {
-  const answers: string[] = [];
-  try {
-    for await (const answer of await connection.requestMany(subject, '', { maxWait })) {
-      answers.push(answer.string());
-    }
-  } catch (error) {
-    if (!isNobody(error)) throw error;
-  }
-  return answers;
-}
-
-function isNobody(error: unknown): boolean {
-  const none = error instanceof NoRespondersError || error instanceof TimeoutError;
-  return none || (error instanceof RequestError && error.isNoResponders());
-}
-
 function checked(source: string): string {
   if (/^[a-z][a-z0-9_-]*$/.test(source)) return source;
   throw new BanyanError('BANYAN_OPTION_INVALID', `${JSON.stringify(source)} is no source's name`, {
@@ -141,11 +119,3 @@ async function unreachable(
   const hint = near === undefined || known.includes(source) ? others : `did you mean ${near}?`;
   return new BanyanError('BANYAN_RELAY_UNREACHABLE', `no relay of ${source} answers: ${hint}`);
 }
-
-/** A code that this version does not know is kept in the message. */
-function errorOf({ code, message, remedy }: { code: string; message: string; remedy: string }): BanyanError {
-  if (isCode(code)) return new BanyanError(code, message, { remedy });
-  return new BanyanError('BANYAN_TASK_REFUSED', `${code}: ${message}`, remedy === '' ? {} : { remedy });
-}
-
-const isCode = (code: string): code is ErrorCode => code in ERROR_CODES;

@@ -6,6 +6,8 @@ export interface Terminal {
   out: (line: string) => void;
   /** A line for standard error. */
   err: (line: string) => void;
+  /** Shows a line in place of the one that it showed before; '' removes it. Undefined where nobody watches. */
+  progress?: (line: string) => void;
   /** Asks a person yes or no; undefined if there is none to ask. */
   confirm: ((question: string) => Promise<boolean>) | undefined;
 }
@@ -17,8 +19,14 @@ export function processTerminal(): Terminal {
   return {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
+    ...(process.stderr.isTTY ? { progress } : {}),
     confirm: process.stdin.isTTY && process.stdout.isTTY ? confirm : undefined,
   };
+}
+
+/** On standard error: what is read from standard output stays clean. Never longer than the terminal is wide. */
+function progress(line: string): void {
+  process.stderr.write(`\r\u001b[K${line.slice(0, process.stderr.columns - 1)}`);
 }
 
 /** Ctrl-C and Ctrl-D count as no. */

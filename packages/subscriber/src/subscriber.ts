@@ -18,6 +18,7 @@ import {
   type SubscriberOptions,
 } from './options.js';
 import { TombstoneSweep } from './replica/tombstone-sweep.js';
+import { ReportService } from './report-service.js';
 import type { Session } from './session.js';
 import type { SourceStatus, SubscriberState, SubscriberStatus } from './status.js';
 
@@ -32,6 +33,7 @@ export class Subscriber {
   readonly #membership: Membership;
   readonly #tokens: TokenWaiter;
   readonly #tombstones: TombstoneSweep;
+  readonly #reports: ReportService;
   #state: 'stopped' | 'starting' | 'started' = 'stopped';
   /** Too many keys are parked. */
   #brake: Error | undefined;
@@ -46,6 +48,12 @@ export class Subscriber {
       replicasOf(handlers).map(({ options: { table } }) => table),
       options.tombstonesMs,
     );
+    this.#reports = new ReportService({
+      nats: options.nats,
+      replicas: replicasOf(handlers),
+      status: () => this.status,
+      freshness: () => this.sourceFreshness,
+    });
     this.#membership = new Membership({
       ...options,
       instance: this.#instance,
@@ -107,11 +115,13 @@ export class Subscriber {
     if (this.#state !== 'stopped') return;
     this.#state = 'starting';
     this.#membership.start();
+    this.#reports.start();
   }
 
   /** Stops after the current batches, and gives its lanes to the others. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
+    this.#reports.stop();
     await this.#membership.stop(async () => {
       await Promise.all(this.#sources.map((source) => source.stop()));
     });

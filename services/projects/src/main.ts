@@ -9,6 +9,7 @@ await runProcess('projects', logger, () =>
     address: fromEnvironment('GRPC_ADDRESS', '127.0.0.1:0'),
     teamsAddress: fromEnvironment('TEAMS_ADDRESS'),
     tasksAddress: fromEnvironment('TASKS_ADDRESS'),
+    natsUrl: fromEnvironment('NATS_URL'),
     logger,
   }),
 );

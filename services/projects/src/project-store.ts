@@ -48,6 +48,12 @@ export async function lockProject(tx: Queryable, id: string): Promise<Project | 
   return rows.map(projectOf)[0];
 }
 
+/** The projects of these ids, in any order. */
+export async function readProjects(db: Queryable, ids: readonly string[]): Promise<Project[]> {
+  const { rows } = await db.query<ProjectRow>(`select ${COLUMNS} from project where id = any ($1)`, [ids]);
+  return rows.map(projectOf);
+}
+
 /** One page and one row more, by id. An empty `teamId` lists the projects of all teams. */
 export async function listProjects(db: Queryable, page: Page, teamId: string): Promise<Project[]> {
   const values = [teamId === '' ? null : teamId, page.after ?? null, page.size + 1];

@@ -3,6 +3,7 @@ import { ProjectsServiceService } from '@banyan/contracts/projects';
 import { migrate } from '@banyan/migrations';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost } from '@banyan/service-host';
+import { startBackfiller } from './backfill.js';
 import { ProjectsHandlers } from './projects-handlers.js';
 import { tasksClient } from './tasks-client.js';
 import { teamsClient } from './teams-client.js';
@@ -15,14 +16,18 @@ export interface ProjectsOptions {
   teamsAddress: string;
   /** host:port of tasks. */
   tasksAddress: string;
+  /** For events. Default: nothing is backfilled. */
+  natsUrl?: string;
   logger: Logger;
 }
 
 /** Brings the database up to date and serves projects from it. */
 export async function startProjects(options: ProjectsOptions): Promise<ServiceHost> {
-  const { databaseUrl, address, teamsAddress, tasksAddress, logger } = options;
+  const { databaseUrl, address, teamsAddress, tasksAddress, natsUrl, logger } = options;
   await migrate({ databaseUrl, roles: ['outbox', 'projects'] });
   const pool = openPool(databaseUrl, logger);
+  const stopBackfiller =
+    natsUrl === undefined ? undefined : startBackfiller({ natsUrl, databaseUrl, logger });
   const teams = teamsClient(teamsAddress);
   const tasks = tasksClient(tasksAddress);
   const handlers = new ProjectsHandlers({ pool, teams, tasks, logger });
@@ -33,10 +38,11 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
     checks: { database: () => pool.query('select 1') },
     descriptors: descriptorSet,
     onStop: [
-      () => {
+      async () => {
         teams.close();
         tasks.close();
-        return pool.end();
+        await stopBackfiller?.();
+        await pool.end();
       },
     ],
     logger,

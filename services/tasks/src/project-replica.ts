@@ -2,6 +2,7 @@ import {
   ProjectArchivedEvent,
   ProjectCreatedEvent,
   ProjectRenamedEvent,
+  ProjectSnapshotEvent,
   ProjectState,
   TaskActivityRecordedEvent,
   type GetProjectRequest,
@@ -22,6 +23,7 @@ export const projectReplica = replica({
     rowFrom(ProjectRenamedEvent, ({ project }) => rowOf(project)),
     rowFrom(ProjectArchivedEvent, ({ project }) => rowOf(project)),
     rowFrom(TaskActivityRecordedEvent, ({ project }) => rowOf(project)),
+    rowFrom(ProjectSnapshotEvent, ({ project }) => rowOf(project)),
   ],
 });
 

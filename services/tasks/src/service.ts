@@ -3,6 +3,7 @@ import { TasksServiceService } from '@banyan/contracts/tasks';
 import { migrate } from '@banyan/migrations';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost } from '@banyan/service-host';
+import { startBackfiller } from './backfill.js';
 import { ProjectEdge } from './project-edge.js';
 import { projectsClient } from './projects-client.js';
 import { TaskChanges } from './task-changes.js';
@@ -30,6 +31,7 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
   const teams = teamsClient(teamsAddress);
   const projectEdge = events && new ProjectEdge({ ...events, databaseUrl, pool, logger });
   await projectEdge?.start();
+  const stopBackfiller = events && startBackfiller({ ...events, databaseUrl, logger });
   const projects = projectsClient(projectsAddress, projectEdge && [projectEdge.interceptor]);
   const changes = new TaskChanges({ pool, projects, logger });
   return serve({
@@ -43,6 +45,7 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
         teams.close();
         projects.close();
         await projectEdge?.stop();
+        await stopBackfiller?.();
         await pool.end();
       },
     ],

@@ -56,6 +56,12 @@ export async function lockTask(tx: Queryable, id: string): Promise<Task | undefi
   return rows.map(taskOf)[0];
 }
 
+/** The tasks of these ids, in any order. */
+export async function readTasks(db: Queryable, ids: readonly string[]): Promise<Task[]> {
+  const { rows } = await db.query<TaskRow>(`select ${COLUMNS} from task where id = any ($1)`, [ids]);
+  return rows.map(taskOf);
+}
+
 /** Locks up to `limit` tasks of a project that are not archived yet. */
 export async function lockUnarchived(tx: Queryable, projectId: string, limit: number): Promise<Task[]> {
   const { rows } = await tx.query<TaskRow>(LOCK_UNARCHIVED, [projectId, limit]);

@@ -9,6 +9,7 @@ await runProcess('teams', logger, () =>
     address: fromEnvironment('GRPC_ADDRESS', '127.0.0.1:0'),
     projectsAddress: fromEnvironment('PROJECTS_ADDRESS'),
     tasksAddress: fromEnvironment('TASKS_ADDRESS'),
+    natsUrl: fromEnvironment('NATS_URL'),
     logger,
   }),
 );

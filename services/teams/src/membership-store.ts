@@ -15,6 +15,10 @@ const UPDATE = `
 
 const FIND = `select ${COLUMNS} from membership where team_id = $1 and member_id = $2`;
 
+const READ = `
+  select ${COLUMNS} from membership
+  where (team_id, member_id) in (select * from unnest($1::uuid[], $2::text[]))`;
+
 const LIST_ACTIVE = `
   select ${COLUMNS} from membership
   where team_id = $1 and state = 'active' and ($2::text is null or member_id > $2)
@@ -45,6 +49,15 @@ export async function findMembership(db: Queryable, key: MembershipKey): Promise
 export async function lockMembership(tx: Queryable, key: MembershipKey): Promise<Membership | undefined> {
   const { rows } = await tx.query<MembershipRow>(`${FIND} for update`, [key.teamId, key.memberId]);
   return rows.map(membershipOf)[0];
+}
+
+/** The memberships of these keys, in any order: of people who left as well. */
+export async function readMemberships(
+  db: Queryable,
+  keys: { teamIds: readonly string[]; memberIds: readonly string[] },
+): Promise<Membership[]> {
+  const { rows } = await db.query<MembershipRow>(READ, [keys.teamIds, keys.memberIds]);
+  return rows.map(membershipOf);
 }
 
 /** One page of those who are in the team now and one row more, by member id. */

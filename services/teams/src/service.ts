@@ -3,6 +3,7 @@ import { TeamsServiceService } from '@banyan/contracts/teams';
 import { migrate } from '@banyan/migrations';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost, type UnaryHandlers } from '@banyan/service-host';
+import { startBackfiller } from './backfill.js';
 import { MembersHandlers } from './members-handlers.js';
 import { projectsClient } from './projects-client.js';
 import { tasksClient } from './tasks-client.js';
@@ -16,14 +17,18 @@ export interface TeamsOptions {
   projectsAddress: string;
   /** host:port of tasks. */
   tasksAddress: string;
+  /** For events. Default: nothing is backfilled. */
+  natsUrl?: string;
   logger: Logger;
 }
 
 /** Brings the database up to date and serves teams from it. */
 export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
-  const { databaseUrl, address, projectsAddress, tasksAddress, logger } = options;
+  const { databaseUrl, address, projectsAddress, tasksAddress, natsUrl, logger } = options;
   await migrate({ databaseUrl, roles: ['outbox', 'teams'] });
   const pool = openPool(databaseUrl, logger);
+  const stopBackfiller =
+    natsUrl === undefined ? undefined : startBackfiller({ natsUrl, databaseUrl, logger });
   const projects = projectsClient(projectsAddress);
   const tasks = tasksClient(tasksAddress);
   const teams = new TeamsHandlers({ pool, projects });
@@ -35,10 +40,11 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
     checks: { database: () => pool.query('select 1') },
     descriptors: descriptorSet,
     onStop: [
-      () => {
+      async () => {
         projects.close();
         tasks.close();
-        return pool.end();
+        await stopBackfiller?.();
+        await pool.end();
       },
     ],
     logger,

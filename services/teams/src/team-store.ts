@@ -39,6 +39,12 @@ export async function lockTeam(tx: Queryable, id: string): Promise<Team | undefi
   return rows.map(teamOf)[0];
 }
 
+/** The teams of these ids, in any order. */
+export async function readTeams(db: Queryable, ids: readonly string[]): Promise<Team[]> {
+  const { rows } = await db.query<TeamRow>(`select ${COLUMNS} from team where id = any ($1)`, [ids]);
+  return rows.map(teamOf);
+}
+
 /** One page and one row more, by id. */
 export async function listTeams(db: Queryable, page: Page): Promise<Team[]> {
   const { rows } = await db.query<TeamRow>(LIST, [page.after ?? null, page.size + 1]);

@@ -6,7 +6,7 @@ import {
   type BackfillTask,
 } from '@banyan/contracts';
 import { BanyanError, isBanyanError, messageOf, type Queryable } from '@banyan/runtime';
-import type { Msg, Subscription } from '@nats-io/nats-core';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { reportOf } from './backfill-report.js';
 import type { BackfillRow, BackfillStore } from './backfill-store.js';
 import type { BackfillerOptions } from './options.js';
@@ -30,9 +30,9 @@ export class BackfillService {
     this.#parts = parts;
   }
 
-  start(): void {
-    const { nats, source } = this.#parts.options;
-    this.#requests ??= nats.subscribe(backfillSubjectOf(source), { queue: 'banyan-backfill' });
+  start(nats: NatsConnection): void {
+    const { source } = this.#parts.options;
+    this.#requests = nats.subscribe(backfillSubjectOf(source), { queue: 'banyan-backfill' });
     this.#answering = this.#answerAll(this.#requests);
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { backoffDelayMs, isBanyanError, Loop, messageOf, Wakeup, type Round } from '@banyan/runtime';
+import type { NatsConnection } from '@nats-io/nats-core';
 import pg from 'pg';
 import { BackfillService } from './backfill-service.js';
 import { BackfillStore, type HeldBackfill } from './backfill-store.js';
@@ -45,11 +46,13 @@ export class Backfiller {
   readonly #pace = new Pace();
   readonly #size: ChunkSize;
   #state: State = { is: 'idle' };
+  #started: Promise<void> | undefined;
+  #nats: NatsConnection | undefined;
   #failures = 0;
 
   constructor(config: BackfillerConfig) {
     const options = resolveBackfillerOptions(config);
-    const { databaseUrl, source, nats, logger, chunkMs, chunkRows } = options;
+    const { databaseUrl, source, logger, chunkMs, chunkRows } = options;
     this.#options = options;
     const pool = new pg.Pool({
       connectionString: databaseUrl,
@@ -62,7 +65,7 @@ export class Backfiller {
     pool.on('connect', (client) => client.on('error', () => undefined));
     this.#pool = pool;
     this.#store = new BackfillStore(pool, this.#holder);
-    this.#lag = new RelayLag(nats, source);
+    this.#lag = new RelayLag(source);
     this.#size = new ChunkSize({ targetMs: chunkMs, most: chunkRows });
     const onChange = (): void => this.#wakeup.ring();
     this.#service = new BackfillService({ options, db: pool, store: this.#store, onChange });
@@ -73,8 +76,7 @@ export class Backfiller {
   }
 
   start(): void {
-    this.#service.start();
-    this.#loop.start();
+    this.#started ??= this.#begin();
   }
 
   /** Stops after the current chunk; another process goes on at once. Stopping twice is legal. */
@@ -86,6 +88,19 @@ export class Backfiller {
     if (this.#pool.ended) return;
     await this.#store.release().catch(() => undefined);
     await this.#pool.end();
+  }
+
+  async #begin(): Promise<void> {
+    const { nats, source, logger } = this.#options;
+    try {
+      const connection = await nats;
+      if (this.#loop.signal.aborted) return;
+      this.#nats = connection;
+      this.#service.start(connection);
+      this.#loop.start();
+    } catch (error) {
+      logger.warn('nothing can be backfilled', { source, error: messageOf(error) });
+    }
   }
 
   async #runOnce(signal: AbortSignal): Promise<Round> {
@@ -111,7 +126,7 @@ export class Backfiller {
       return { next: 'now' };
     }
     logger.info('backfilling', { source, aggregate: held.aggregate, id: held.id });
-    this.#lag.watch(held.shards, held.nowMs);
+    if (this.#nats !== undefined) this.#lag.watch(this.#nats, held);
     this.#state = { is: held.begun ? 'emitting' : 'waiting', held, chunk: await this.#partsOf(held) };
     return { next: 'now' };
   }

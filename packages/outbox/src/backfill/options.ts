@@ -15,8 +15,10 @@ export interface BackfillerOptions {
   source: string;
   /** The source's database; two connections at most. Its role owns the schema `banyan`, or may write to its tables. Required. */
   databaseUrl: string;
-  /** The process's NATS connection; the backfiller never closes it. Required. */
-  nats: NatsConnection;
+  /**
+   * The process's NATS connection, or its promise: then the backfiller begins once it is open. It never closes it. Required.
+   */
+  nats: NatsConnection | Promise<NatsConnection>;
   /** What can be backfilled: see `snapshots`. Required. */
   snapshots: readonly Snapshots[];
   /** Rows a second, where the request names no other limit. Default 2000. */
@@ -46,9 +48,9 @@ const RULES: OptionRules<BackfillerOptions> = {
   source: text(),
   databaseUrl: text(),
   nats: {
-    must: 'an open NATS connection',
-    check: (value): value is NatsConnection =>
-      typeof value === 'object' && value !== null && 'subscribe' in value,
+    must: 'a NATS connection or a promise of one',
+    check: (value): value is NatsConnection | Promise<NatsConnection> =>
+      typeof value === 'object' && value !== null && ('subscribe' in value || 'then' in value),
   },
   snapshots: {
     must: 'a list of snapshots of different aggregates',

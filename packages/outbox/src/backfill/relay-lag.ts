@@ -3,23 +3,21 @@ import type { NatsConnection, Subscription } from '@nats-io/nats-core';
 
 /** How far the relays are behind the outboxes of a source, by their heartbeats. */
 export class RelayLag {
-  readonly #nats: NatsConnection;
   readonly #source: string;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #asOfMs = new Map<string, number>();
   /** The database's clock less this process's. */
   #skewMs = 0;
 
-  constructor(nats: NatsConnection, source: string) {
-    this.#nats = nats;
+  constructor(source: string) {
     this.#source = source;
   }
 
-  /** Listens to the relays of so many shards. @param nowMs the database's clock, which heartbeats go by */
-  watch(shards: number, nowMs: number): void {
+  /** Listens to the relays of so many shards. `nowMs` is the database's clock, which heartbeats go by. */
+  watch(nats: NatsConnection, { shards, nowMs }: { shards: number; nowMs: number }): void {
     this.#skewMs = nowMs - Date.now();
     for (const shard of shardsOf(this.#source, shards)) {
-      if (!this.#subscriptions.has(shard)) this.#subscriptions.set(shard, this.#listen(shard));
+      if (!this.#subscriptions.has(shard)) this.#subscriptions.set(shard, this.#listen(nats, shard));
     }
   }
 
@@ -40,8 +38,8 @@ export class RelayLag {
     this.#asOfMs.clear();
   }
 
-  #listen(shard: string): Subscription {
-    return this.#nats.subscribe(heartbeatSubjectOf(shard), {
+  #listen(nats: NatsConnection, shard: string): Subscription {
+    return nats.subscribe(heartbeatSubjectOf(shard), {
       callback: (error, message) => {
         const beat = error === null ? decodeHeartbeat(message.string()) : undefined;
         if (beat?.source === shard) this.#asOfMs.set(shard, beat.asOfMs);

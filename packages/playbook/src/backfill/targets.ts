@@ -1,0 +1,69 @@
+import { decodeSubscriberReport, SUBSCRIBER_REPORT_SUBJECT, type SubscriberReport } from '@banyan/contracts';
+import { BanyanError, nearestName } from '@banyan/runtime';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { askAll } from '../ask.js';
+
+/** How long to wait for reports, in ms. */
+const REPORT_MS = 500;
+
+/** One aggregate of one source. */
+export interface Target {
+  source: string;
+  aggregate: string;
+}
+
+/** What is to be backfilled, and for whom. */
+export interface Targets {
+  targets: Target[];
+  /** The subscribers that keep what was named; whoever reads the source, if an aggregate was named. */
+  subscribers: string[];
+}
+
+export async function collectSubscribers(connection: NatsConnection): Promise<SubscriberReport[]> {
+  const answers = await askAll(connection, SUBSCRIBER_REPORT_SUBJECT, REPORT_MS);
+  return answers.map(decodeSubscriberReport).filter((report) => report !== undefined);
+}
+
+/**
+ * What was meant by a replica's table, `subscriber/table`, or `source/aggregate`.
+ * @throws BanyanError BANYAN_BACKFILL_UNREACHABLE if nobody keeps it
+ */
+export function findTargets(written: string, reports: readonly SubscriberReport[]): Targets {
+  const all = reports.flatMap(({ subscriber, replicas }) =>
+    replicas.map(({ table, aggregates }) => ({ subscriber, table, aggregates })),
+  );
+  const kept = all.filter(
+    ({ subscriber, table }) => written === table || written === `${subscriber}/${table}`,
+  );
+  if (kept.length > 0) return targetsOf(kept);
+  const [source, aggregate, ...rest] = written.split('/');
+  if (source !== undefined && aggregate !== undefined && rest.length === 0) {
+    return { targets: [{ source, aggregate }], subscribers: readersOf(source, reports) };
+  }
+  throw unknown(written, [...new Set(all.map(({ table }) => table))]);
+}
+
+function targetsOf(kept: readonly { subscriber: string; aggregates: readonly Target[] }[]): Targets {
+  const targets = kept
+    .flatMap(({ aggregates }) => aggregates)
+    .map((target) => [`${target.source}/${target.aggregate}`, target] as const);
+  return {
+    targets: [...new Map(targets).values()],
+    subscribers: [...new Set(kept.map(({ subscriber }) => subscriber))],
+  };
+}
+
+function readersOf(source: string, reports: readonly SubscriberReport[]): string[] {
+  const readers = reports.filter(({ sources }) => sources.some((each) => each.source === source));
+  return [...new Set(readers.map(({ subscriber }) => subscriber))];
+}
+
+function unknown(written: string, known: readonly string[]): BanyanError {
+  const near = nearestName(written, known);
+  const list = known.length === 0 ? 'no subscriber answers' : `subscribers keep ${known.join(', ')}`;
+  const hint = near === undefined ? list : `did you mean ${near}?`;
+  return new BanyanError(
+    'BANYAN_BACKFILL_UNREACHABLE',
+    `nobody keeps a replica ${JSON.stringify(written)}: ${hint}`,
+  );
+}
