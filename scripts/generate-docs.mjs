@@ -9,6 +9,8 @@ const OPTIONS = [
   ['A source of a relay process', 'outbox-relay/src/sharded-source.ts', 'ShardedSourceOptions'],
   ['Subscriber', 'packages/subscriber/src/options.ts', 'SubscriberOptions'],
   ['Replica', 'packages/subscriber/src/replica/replica.ts', 'ReplicaOptions'],
+  ['Backfiller', 'packages/outbox/src/backfill/options.ts', 'BackfillerOptions'],
+  ['Snapshots', 'packages/outbox/src/backfill/snapshots.ts', 'SnapshotOptions'],
   ['Query edge', 'packages/edge/src/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];

@@ -27,7 +27,11 @@ export async function giveTo<Result>(
 }
 
 /** What everybody on a subject answers to an empty request within so many ms. */
-export async function askAll(connection: NatsConnection, subject: string, maxWait: number): Promise<string[]> {
+export async function askAll(
+  connection: NatsConnection,
+  subject: string,
+  maxWait: number,
+): Promise<string[]> {
   const answers: string[] = [];
   try {
     for await (const answer of await connection.requestMany(subject, '', { maxWait })) {
@@ -45,7 +49,15 @@ function isNobody(error: unknown): boolean {
 }
 
 /** A code that this version does not know is kept in the message. */
-export function errorOf({ code, message, remedy }: { code: string; message: string; remedy: string }): BanyanError {
+export function errorOf({
+  code,
+  message,
+  remedy,
+}: {
+  code: string;
+  message: string;
+  remedy: string;
+}): BanyanError {
   if (isCode(code)) return new BanyanError(code, message, { remedy });
   return new BanyanError('BANYAN_TASK_REFUSED', `${code}: ${message}`, remedy === '' ? {} : { remedy });
 }

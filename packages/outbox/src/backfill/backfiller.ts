@@ -46,7 +46,7 @@ export class Backfiller {
   readonly #pace = new Pace();
   readonly #size: ChunkSize;
   #state: State = { is: 'idle' };
-  #started: Promise<void> | undefined;
+  #isStarted = false;
   #nats: NatsConnection | undefined;
   #failures = 0;
 
@@ -76,7 +76,9 @@ export class Backfiller {
   }
 
   start(): void {
-    this.#started ??= this.#begin();
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    void this.#begin();
   }
 
   /** Stops after the current chunk; another process goes on at once. Stopping twice is legal. */

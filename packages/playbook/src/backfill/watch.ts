@@ -1,5 +1,5 @@
 import type { BackfillReport } from '@banyan/contracts';
-import { wait } from '@banyan/runtime';
+import { isBanyanError, wait } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Terminal } from '../terminal.js';
 import { behind, giveBackfill } from './backfill-client.js';
@@ -9,6 +9,9 @@ import { collectSubscribers, type Target } from './targets.js';
 /** How often it asks, and how often it writes a line where none can be overwritten, in ms. */
 const LOOK_MS = 500;
 const LINE_MS = 10_000;
+
+/** For so long the source may have no process that answers, as while it is deployed, in ms. */
+const ABSENCE_MS = 120_000;
 
 export interface WatchOptions {
   terminal: Terminal;
@@ -25,8 +28,14 @@ export async function follow(
 ): Promise<BackfillReport> {
   const shown = new Shown(options);
   const rate = new Rate();
+  const source = new PatientSource(connection, target, options.by);
   for (;;) {
-    const report = await giveBackfill(connection, target, { do: 'status', by: options.by });
+    const report = await source.status();
+    if (report === undefined) {
+      shown.show(`${target.source}/${target.aggregate}  no process of ${target.source} answers`, 'absent');
+      await wait(LOOK_MS);
+      continue;
+    }
     const line = progressLine(report, rate.note(report.emitted, performance.now()));
     if (report.state !== 'running' && report.state !== 'paused') {
       shown.end(line);
@@ -44,17 +53,41 @@ export async function untilApplied(
   { subscribers, ...options }: WatchOptions & { subscribers: readonly string[] },
 ): Promise<void> {
   const shown = new Shown(options);
+  const source = new PatientSource(connection, target, options.by);
   for (;;) {
-    const report = await giveBackfill(connection, target, { do: 'status', by: options.by });
+    const report = await source.status();
     const late =
-      report.end === undefined ? [] : behind(report, subscribers, await collectSubscribers(connection));
-    if (report.end !== undefined && late.length === 0) {
+      report?.end === undefined ? [] : behind(report, subscribers, await collectSubscribers(connection));
+    if (report?.end !== undefined && late.length === 0) {
       shown.end(`${target.source}/${target.aggregate}  applied by ${subscribers.join(', ')}`);
       return;
     }
-    const whom = report.end === undefined ? 'the relay' : late.join(', ');
+    const whom = report?.end === undefined ? 'the relay' : late.join(', ');
     shown.show(`${target.source}/${target.aggregate}  waits for ${whom}`, whom);
     await wait(LOOK_MS);
+  }
+}
+
+/** Asks a source whose processes may all be away for a while: what they do is in their database. */
+class PatientSource {
+  readonly #ask: () => Promise<BackfillReport>;
+  #answeredMs = performance.now();
+
+  constructor(connection: NatsConnection, target: Target, by: string) {
+    this.#ask = () => giveBackfill(connection, target, { do: 'status', by });
+  }
+
+  /** Undefined: nobody answers at present. */
+  async status(): Promise<BackfillReport | undefined> {
+    try {
+      const report = await this.#ask();
+      this.#answeredMs = performance.now();
+      return report;
+    } catch (error) {
+      const away = isBanyanError(error, 'BANYAN_BACKFILL_UNREACHABLE');
+      if (!away || performance.now() - this.#answeredMs > ABSENCE_MS) throw error;
+      return undefined;
+    }
   }
 }
 
