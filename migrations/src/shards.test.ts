@@ -48,7 +48,8 @@ describe('the schema of a shard', () => {
     await makeShards(2);
     const [source, shard] = [await objectsOf('banyan'), await objectsOf('banyan_1')];
     for (const [name, sql] of shard) expect(sql, name).toBe(forSchema(source.get(name) ?? '', 'banyan_1'));
-    const missing = [...source.keys()].filter((name) => !shard.has(name));
+    const isTablesOwn = (name: string): boolean => /(add constraint|INDEX) \w+/.test(name);
+    const missing = [...source.keys()].filter((name) => !shard.has(name) && !isTablesOwn(name));
     const functions = missing.map((name) => /FUNCTION (\w+)\(/.exec(name)?.[1] ?? name);
     expect(functions.sort()).toEqual([
       'adopt_debezium_outbox',
@@ -58,7 +59,9 @@ describe('the schema of a shard', () => {
       'check_headers',
       'check_name',
       'check_shards',
+      'create table backfill (',
       'create view captured_table as',
+      'create view open_transaction as',
       'emit',
       'emit_captured_row',
       'emit_change',
