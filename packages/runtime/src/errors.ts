@@ -55,6 +55,8 @@ export const ERROR_CODES = {
     'Let a relay of the source run, or rebuild what the subscriber keeps: `banyan backfill <replica>` sends it anew.',
   BANYAN_TOKEN_INVALID:
     'A token is written `source/aggregate/id@version` or `source:epoch.n/partition`, for example `projects/project/p1@7`.',
+  BANYAN_LISTENER_CONFLICT:
+    'Give the listener another name, or delete the consumer that the message names and begin anew.',
   BANYAN_REPLICA_INVALID: 'Correct the replica’s definition: table, key, columns or event mapping.',
   BANYAN_EDGE_INVALID:
     'An edge is written `caller -> provider.Method`, for example `tasks -> projects.GetProject`.',

@@ -25,3 +25,13 @@ export type { LaneStatus } from './lanes/lane.js';
 export type { ApplyCounts } from './lanes/lane-transaction.js';
 export { kyselyPool, type OneClientPool } from './kysely-pool.js';
 export { observeSubscriber, type ObservedSubscriber } from './subscriber-metrics.js';
+export { Listener, listener, type ListenerStatus } from './listener/listener.js';
+export type { ListenerConfig, ListenerOptions } from './listener/options.js';
+export {
+  listenTo,
+  type Delivery,
+  type ListenerContext,
+  type ListenerEntry,
+  type ListenerHandler,
+} from './listener/listen-to.js';
+export type { ListenerSourceStatus } from './listener/source-listener.js';
