@@ -11,6 +11,7 @@ const OPTIONS = [
   ['Replica', 'packages/subscriber/src/replica/replica.ts', 'ReplicaOptions'],
   ['Backfiller', 'packages/outbox/src/backfill/options.ts', 'BackfillerOptions'],
   ['Snapshots', 'packages/outbox/src/backfill/snapshots.ts', 'SnapshotOptions'],
+  ['Listener', 'packages/subscriber/src/listener/options.ts', 'ListenerOptions'],
   ['Query edge', 'packages/edge/src/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];

@@ -33,7 +33,7 @@ export class LeftOvers<T extends { readonly sequence: number }> {
     if (this.isOver) return [event];
     if (event.sequence <= this.#until) this.#missing -= 1;
     this.#held.push(event);
-    return this.isOver ? this.end() : [];
+    return this.#missing > 0 ? [] : this.end();
   }
 
   /** Waits no longer. Gives all that have come, in order. */

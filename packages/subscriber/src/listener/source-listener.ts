@@ -14,6 +14,8 @@ import type { ListenerOptions } from './options.js';
 
 /** Pulls are renewed after so long, in ms; a broker that is silent for as long is asked whether the consumer is still there. */
 const PULL_MS = 10_000;
+/** How often the broker is asked what is left of a process that is gone, at least, in ms. */
+const LOOK_MS = 100;
 /** Events asked for at once, at most. */
 const PULL_EVENTS = 500;
 
@@ -117,7 +119,7 @@ export class SourceListener {
   async #awaitLeftOvers(): Promise<void> {
     while (this.#run.isWaiting && !this.#loop.signal.aborted) {
       this.#run.notePending(await this.#durable.pending());
-      if (this.#run.isWaiting) await wait(this.#options.pollIntervalMs, this.#loop.signal);
+      await wait(Math.min(this.#options.pollIntervalMs, LOOK_MS), this.#loop.signal);
     }
   }
 
