@@ -119,6 +119,18 @@ describe('an edge at the stage replica', () => {
     expect(error.metadata.get('reason')).toEqual(['PROJECT_UNKNOWN']);
   });
 
+  it('answers for all but those that it is behind in', async () => {
+    const stand = await standOf();
+    stand.put('a', 3);
+    stand.put('b', 3);
+    stand.replica.parked.add('a');
+    await stand.move('replica');
+    expect((await stand.failure('a')).details).toMatch(
+      /^BANYAN_REPLICA_STALE: the replica of .* is behind in what was asked for/,
+    );
+    expect(await stand.get('b')).toEqual(projectOf('b', 3));
+  });
+
   it('says UNAVAILABLE with its code when the replica is stale or fails', async () => {
     const stand = await standOf();
     stand.put('a');

@@ -53,7 +53,7 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
     if (stage === 'prefer-replica') return { kind: 'pass' };
     return {
       kind: 'fail',
-      status: answer.kind === 'failed' ? this.#failure(answer) : this.#absence(request),
+      status: answer.kind === 'failed' ? this.#failure(answer, request) : this.#absence(request),
     };
   }
 
@@ -85,15 +85,19 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
     return { code: status.NOT_FOUND, ...this.#parts.notFound(request) };
   }
 
-  #failure({ reason }: Failed): Pick<StatusObject, 'code' | 'details'> {
-    const { edge, reader } = this.#parts;
-    const { stalenessMs, budgetMs } = reader.freshness();
-    const age =
-      stalenessMs === null ? 'has never started' : `is ${stalenessMs} ms old, the budget is ${budgetMs} ms`;
+  #failure({ reason }: Failed, request: Request): Pick<StatusObject, 'code' | 'details'> {
+    const { edge } = this.#parts;
     const error =
       reason === 'stale'
-        ? new BanyanError('BANYAN_REPLICA_STALE', `the replica of ${edge} ${age}`)
+        ? new BanyanError('BANYAN_REPLICA_STALE', `the replica of ${edge} ${this.#age(request)}`)
         : new BanyanError('BANYAN_REPLICA_FAILED', `the replica of ${edge} gave no answer (${reason})`);
     return { code: status.UNAVAILABLE, details: error.message };
+  }
+
+  #age(request: Request): string {
+    const { reader } = this.#parts;
+    const { stalenessMs, budgetMs } = reader.freshness(request);
+    if (stalenessMs !== null) return `is ${stalenessMs} ms old, the budget is ${budgetMs} ms`;
+    return reader.freshness().asOfMs === null ? 'has never started' : 'is behind in what was asked for';
   }
 }

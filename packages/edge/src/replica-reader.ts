@@ -33,7 +33,7 @@ export class ReplicaReader<Request, Response> {
    * the data are at least as fresh as said.
    */
   async fresh(request: Request, timeoutMs: number): Promise<ReplicaAnswer<Response>> {
-    const asOfMs = this.#asOfMs();
+    const asOfMs = this.#asOfMs(request);
     if (!this.#within(asOfMs)) return { kind: 'failed', reason: 'stale' };
     const answer = await this.any(request, timeoutMs);
     return answer.kind === 'failed' || this.#within(asOfMs) ? answer : { kind: 'failed', reason: 'stale' };
@@ -58,8 +58,9 @@ export class ReplicaReader<Request, Response> {
     }
   }
 
-  freshness(): FreshnessReport {
-    const asOfMs = this.#asOfMs();
+  /** Of the answer to one request, or without one of the replica. */
+  freshness(request?: Request): FreshnessReport {
+    const asOfMs = this.#asOfMs(request);
     const { stalenessMs: budgetMs } = this.#limits;
     const stalenessMs = asOfMs === undefined ? null : this.#ageMs(asOfMs);
     return { asOfMs: asOfMs ?? null, stalenessMs, budgetMs, fresh: this.#within(asOfMs) };
@@ -79,9 +80,9 @@ export class ReplicaReader<Request, Response> {
   }
 
   /** A replica that cannot even tell its age counts as never started. */
-  #asOfMs(): number | undefined {
+  #asOfMs(request?: Request): number | undefined {
     try {
-      return this.#replica.freshness().asOfMs;
+      return this.#replica.freshness(request).asOfMs;
     } catch {
       return undefined;
     }

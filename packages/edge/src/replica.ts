@@ -12,10 +12,13 @@ export interface ReadContext {
  */
 export interface EdgeReplica<Request, Response> {
   /**
-   * The answer that the provider would give, or undefined if there is no such thing. Throw BANYAN_REPLICA_STALE for a key
-   * that is known to be behind (parked).
+   * The answer that the provider would give, or undefined if there is no such thing. May throw BANYAN_REPLICA_STALE where
+   * only the read itself tells that the answer is behind.
    */
   read: (request: Request, context: ReadContext) => Promise<Response | undefined>;
-  /** Cheap and immediate: it is asked once a read. */
-  freshness: () => Freshness;
+  /**
+   * How fresh the answer to a request would be; without one, how fresh all else is. Nothing is known of a key that is parked
+   * or was skipped. Cheap and immediate: it is asked once a read.
+   */
+  freshness: (request?: Request) => Freshness;
 }

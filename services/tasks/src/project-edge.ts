@@ -10,7 +10,7 @@ import { Reporter, StageWatch } from '@banyan/control';
 import { queryEdge, type QueryEdge } from '@banyan/edge';
 import type { Logger } from '@banyan/runtime';
 import { subscriber, type Subscriber } from '@banyan/subscriber';
-import { projectReplica, readProject } from './project-replica.js';
+import { askedOf, projectReplica, readProject } from './project-replica.js';
 
 export interface ProjectEdgeOptions {
   natsUrl: string;
@@ -53,7 +53,7 @@ export class ProjectEdge {
       method: ProjectsServiceService.getProject,
       replica: {
         read: (request) => readProject(pool, request),
-        freshness: () => this.#subscriber?.freshness() ?? { asOfMs: undefined },
+        freshness: (request) => this.#subscriber?.freshness(askedOf(request)) ?? { asOfMs: undefined },
       },
       compare: { version: ({ project }) => project?.version },
       budget: { stalenessMs: STALENESS_BUDGET_MS },

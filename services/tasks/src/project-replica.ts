@@ -10,7 +10,7 @@ import {
   type Project,
 } from '@banyan/contracts/projects';
 import type { Queryable } from '@banyan/runtime';
-import { replica, rowFrom, type ReplicaRow } from '@banyan/subscriber';
+import { replica, rowFrom, type FreshnessOf, type ReplicaRow } from '@banyan/subscriber';
 
 /** What tasks keeps of projects: one row each, as it was after the project's last event. */
 export const projectReplica = replica({
@@ -53,6 +53,12 @@ export async function readProject(
   const { rows } = await db.query<Row>(READ, [id]);
   const [row] = rows;
   return row === undefined ? undefined : { project: projectOf(row) };
+}
+
+/** What the answer's freshness depends on. Ids are read in any case; events have them in lower case. */
+export function askedOf(request: GetProjectRequest | undefined): FreshnessOf {
+  const key = request === undefined ? {} : { key: `project/${request.id.toLowerCase()}` };
+  return { source: 'projects', ...key };
 }
 
 function rowOf(project: Project | undefined): ReplicaRow {

@@ -10,6 +10,8 @@ export class MemoryReplica implements EdgeReplica<GetProjectRequest, GetProjectR
   /** What happens before a row is given. */
   before: (context: ReadContext) => Promise<void> = () => Promise.resolve();
   reads = 0;
+  /** Ids of which nothing is known. */
+  readonly parked = new Set<string>();
 
   put(response: GetProjectResponse): void {
     this.rows.set(response.project?.id ?? '', response);
@@ -21,7 +23,8 @@ export class MemoryReplica implements EdgeReplica<GetProjectRequest, GetProjectR
     return structuredClone(this.rows.get(id));
   }
 
-  freshness(): Freshness {
-    return { asOfMs: this.ageMs === undefined ? undefined : Date.now() - this.ageMs };
+  freshness(request?: GetProjectRequest): Freshness {
+    const isParked = request !== undefined && this.parked.has(request.id);
+    return { asOfMs: this.ageMs === undefined || isParked ? undefined : Date.now() - this.ageMs };
   }
 }
