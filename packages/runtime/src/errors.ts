@@ -46,6 +46,8 @@ export const ERROR_CODES = {
   BANYAN_LEADERSHIP_LOST: 'Another relay leads this source now; this one waits as its stand-by.',
   BANYAN_GAP: 'Events are missing between the stored position and the next one; nothing was stepped over.',
   BANYAN_HANDLER_FAILED: 'Correct the handler; the event stays where it is and is tried again.',
+  BANYAN_HANDLER_TIMEOUT:
+    'Find what the handler waits for (a lock, a call without a deadline); raise handlerTimeoutMs if it only is that slow.',
   BANYAN_PARKED_LIMIT:
     'So many keys failing is a defect rather than bad data: correct the handler, restart, then `banyan parked retry --all`.',
   BANYAN_PARKED_UNKNOWN: '`banyan parked list` shows the keys that are parked, and their subscribers.',

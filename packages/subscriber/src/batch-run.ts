@@ -1,25 +1,31 @@
+import { BanyanError } from '@banyan/runtime';
 import type { Client } from 'pg';
-import { HandlerFailure, isAbortedTransaction } from './fault.js';
+import { HandlerFailure, isAbortedTransaction, isStillRunning } from './fault.js';
 import type { EventGroup } from './handler.js';
 import type { HandlerTable } from './handler-table.js';
 import type { IncomingEvent } from './incoming-event.js';
 
+export interface BatchRunParts {
+  tx: Client;
+  handlers: HandlerTable;
+  /** How long one call of a handler may take. */
+  handlerTimeoutMs: number;
+}
+
 /** Runs the handlers of one transaction's events, gathering what may be done together. */
 export class BatchRun {
-  readonly #tx: Client;
-  readonly #handlers: HandlerTable;
+  readonly #parts: BatchRunParts;
   /** What is gathered, in the order in which the groups began. At most one of them is a `run`. */
   readonly #pending = new Map<EventGroup, IncomingEvent[]>();
   #run: EventGroup | undefined;
 
-  constructor(tx: Client, handlers: HandlerTable) {
-    this.#tx = tx;
-    this.#handlers = handlers;
+  constructor(parts: BatchRunParts) {
+    this.#parts = parts;
   }
 
   /** True if anybody wants the event. @throws HandlerFailure */
   async add(event: IncomingEvent): Promise<boolean> {
-    const groups = this.#handlers.of(event);
+    const groups = this.#parts.handlers.of(event);
     for (const group of groups) await this.#give(group, event);
     return groups.length > 0;
   }
@@ -44,11 +50,27 @@ export class BatchRun {
 
   async #apply(group: EventGroup, events: readonly IncomingEvent[]): Promise<void> {
     try {
-      await group.apply(this.#tx, events);
+      await this.#inTime(group.apply(this.#parts.tx, events));
     } catch (error) {
       if (error instanceof HandlerFailure) throw error;
+      // A replica's statements wait for locks or for the database, never for the event.
+      if (group.takes === 'gathered' && isStillRunning(error)) throw error;
       const told = events.length === 1 && !isAbortedTransaction(error);
       throw new HandlerFailure(error, told ? events[0] : undefined);
+    }
+  }
+  async #inTime(work: Promise<void>): Promise<void> {
+    const { handlerTimeoutMs } = this.#parts;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new BanyanError('BANYAN_HANDLER_TIMEOUT', `it had not ended after ${handlerTimeoutMs} ms`));
+      }, handlerTimeoutMs);
+    });
+    try {
+      await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

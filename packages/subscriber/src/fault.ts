@@ -1,4 +1,4 @@
-import { BanyanError, messageOf } from '@banyan/runtime';
+import { BanyanError, isBanyanError, messageOf } from '@banyan/runtime';
 import type { IncomingEvent } from './incoming-event.js';
 
 /** A handler failed. `event` is the culprit, if it can be told from the others of its batch. */
@@ -10,6 +10,12 @@ export class HandlerFailure extends BanyanError {
     super('BANYAN_HANDLER_FAILED', `${what}: ${messageOf(cause)}`, { cause });
     this.event = event;
   }
+}
+
+/** True if a handler had not ended in time, and perhaps never will: what it was given must be taken from it. */
+export function isStillRunning(error: unknown): boolean {
+  const cause = error instanceof HandlerFailure ? error.cause : error;
+  return isBanyanError(cause, 'BANYAN_HANDLER_TIMEOUT');
 }
 
 export function describe(event: IncomingEvent): string {

@@ -21,7 +21,7 @@ export type { ReplicaRow, ReplicaValue } from './replica/row.js';
 export type { Freshness, FreshnessOf, SourceFreshness, SubscriberFreshness } from './freshness/freshness.js';
 export type { TokenWait, WaitOptions } from './freshness/token-wait.js';
 export type { SourceStatus, SubscriberState, SubscriberStatus } from './status.js';
-export type { LaneStatus } from './lanes/lane.js';
+export type { LaneStatus } from './lanes/lane-status.js';
 export type { ApplyCounts } from './lanes/lane-transaction.js';
 export { kyselyPool, type OneClientPool } from './kysely-pool.js';
 export { observeSubscriber, type ObservedSubscriber } from './subscriber-metrics.js';

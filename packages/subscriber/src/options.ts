@@ -44,6 +44,12 @@ export interface SubscriberOptions {
   leaseMs: number;
   /** Heartbeats say that events are missing, and none came for so long: open the stream anew. Default 3000. */
   stalledAfterMs: number;
+  /**
+   * How long one call of a handler may take. One that takes longer loses its connection, and its event fails; in a batch of
+   * `onBatch` halves are tried to find it, each for so long. `stop` waits for no longer either. Default 30,000; more than the
+   * slowest handler ever takes, less than a lane may stand still.
+   */
+  handlerTimeoutMs: number;
   /** First and largest ceiling of the delay before a failed batch is tried again. Defaults 100 and 10,000. */
   retryFirstDelayMs: number;
   retryMaxDelayMs: number;
@@ -94,6 +100,7 @@ const RULES: OptionRules<SubscriberOptions> = {
   pollIntervalMs: wholeNumber(10, 60_000, 250),
   leaseMs: wholeNumber(500, 600_000, 3000),
   stalledAfterMs: wholeNumber(100, 600_000, 3000),
+  handlerTimeoutMs: wholeNumber(10, 3_600_000, 30_000),
   retryFirstDelayMs: wholeNumber(1, 60_000, 100),
   retryMaxDelayMs: wholeNumber(1, 600_000, 10_000),
   maxAttempts: wholeNumber(1, 1000, 5),

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@banyan/runtime';
-import type { LaneStatus } from './lanes/lane.js';
+import type { LaneStatus } from './lanes/lane-status.js';
 import type { ApplyCounts } from './lanes/lane-transaction.js';
 
 /**

@@ -1,11 +1,12 @@
 import { BanyanError } from '@banyan/runtime';
-import type { Client, ClientBase } from 'pg';
 import { BatchRun } from '../batch-run.js';
+import { isStillRunning } from '../fault.js';
 import type { HandlerTable } from '../handler-table.js';
 import type { IncomingEvent } from '../incoming-event.js';
 import { judge, type StoredPosition } from '../judge.js';
 import { nameOfKey, type FailedAttempt, type ParkedStore } from '../parking/parked-store.js';
 import type { LockedPosition, LockedPositions, PositionStore, StreamHint } from '../position-store.js';
+import type { Session } from '../session.js';
 
 export interface ApplyCounts {
   applied: number;
@@ -31,13 +32,14 @@ export interface Applied extends ApplyCounts {
 }
 
 export interface LaneParts {
-  client: Client;
+  session: Session;
   lane: number;
   store: PositionStore;
   parked: ParkedStore;
   handlers: HandlerTable;
   /** Keys that may be parked at once. */
   parkedKeysLimit: number;
+  handlerTimeoutMs: number;
 }
 
 /** What to do besides applying. */
@@ -61,9 +63,10 @@ export class LaneTransaction {
    * @throws HandlerFailure and BanyanError BANYAN_PARKED_LIMIT, after rolling back
    */
   async apply(events: readonly IncomingEvent[], extras: ApplyExtras): Promise<Applied> {
-    const { client, store } = this.#parts;
+    const { session, store } = this.#parts;
     const partitions = [...new Set(events.map(({ partition }) => partition))];
     return this.#rollingBack(async () => {
+      const { client } = session;
       const positions = await store.begin(client, partitions);
       const judged = await this.#judge(events, positions);
       await this.#applyJudged(judged, extras, positions);
@@ -78,7 +81,7 @@ export class LaneTransaction {
     try {
       return await work();
     } catch (error) {
-      await rollback(this.#parts.client, error);
+      await rollback(this.#parts.session, error);
       throw error;
     }
   }
@@ -92,12 +95,13 @@ export class LaneTransaction {
   /** Almost always there is nothing to look for. */
   async #blocked(positions: LockedPositions): Promise<ReadonlySet<string>> {
     const held = [...positions].filter(([, { heldKeys }]) => heldKeys > 0).map(([partition]) => partition);
-    return held.length === 0 ? new Set() : this.#parts.parked.blocked(this.#parts.client, held);
+    return held.length === 0 ? new Set() : this.#parts.parked.blocked(this.#parts.session.client, held);
   }
 
   async #applyJudged(judged: Judged, { failed }: ApplyExtras, positions: LockedPositions): Promise<void> {
-    const { client, handlers, parked } = this.#parts;
-    const run = new BatchRun(client, handlers);
+    const { session, parked } = this.#parts;
+    const { client } = session;
+    const run = new BatchRun({ ...this.#parts, tx: client });
     for (const event of judged.follow) {
       if (event === failed?.event) await this.#park(failed, positions, judged);
       else judged.counts[(await run.add(event)) ? 'applied' : 'ignored'] += 1;
@@ -112,7 +116,8 @@ export class LaneTransaction {
     positions: LockedPositions,
     { counts }: Judged,
   ): Promise<void> {
-    const { client, parked, parkedKeysLimit } = this.#parts;
+    const { session, parked, parkedKeysLimit } = this.#parts;
+    const { client } = session;
     const { event } = failed;
     const isNew = await parked.park(client, event, failed);
     const keys = await parked.count(client);
@@ -128,9 +133,11 @@ export class LaneTransaction {
   }
 }
 
-export async function rollback(client: ClientBase, error: unknown): Promise<void> {
+/** Ends the transaction in which the error was met. A handler that still runs loses its connection, and so can do nothing more. */
+export async function rollback(session: Session, error: unknown): Promise<void> {
   try {
-    await client.query('rollback');
+    if (isStillRunning(error)) await session.renew();
+    else await session.client.query('rollback');
   } catch (rollbackError) {
     const what = 'applying a batch failed, and so did rolling it back';
     throw new AggregateError([error, rollbackError], what, { cause: rollbackError });

@@ -20,6 +20,7 @@ import type { PositionStore, StreamHint } from '../position-store.js';
 import { Session } from '../session.js';
 import { Inbox } from './inbox.js';
 import { laneOf } from './lane-of.js';
+import type { LaneStatus } from './lane-status.js';
 import { LaneApplier } from './lane-applier.js';
 import type { Applied, ApplyCounts } from './lane-transaction.js';
 import type { HeldKey } from './lease-store.js';
@@ -60,17 +61,6 @@ type State =
   | { is: 'waiting' | 'reading'; session: Session; applier: LaneApplier; inbox: Inbox };
 
 type Open = Exclude<State, { is: 'down' }>;
-
-export interface LaneStatus {
-  source: string;
-  lane: number;
-  state: State['is'] | 'halted';
-  /** Why it is down or halted; undefined otherwise. */
-  because: string | undefined;
-  code: ErrorCode | undefined;
-  /** Partitions that cannot go on, and why; all others do. */
-  stopped: readonly { partition: number; because: string; code: ErrorCode; remedy: string }[];
-}
 
 /** Applies the events of a fixed set of a source's partitions, on a database connection of its own. */
 export class Lane {
@@ -123,6 +113,7 @@ export class Lane {
   /** Stops after the current batch. */
   async stop(): Promise<void> {
     const stopped = this.#loop.stop();
+    if (this.#state.is !== 'down') this.#state.applier.stop();
     this.#wakeup.ring();
     await stopped;
     await this.#release();

@@ -1,16 +1,17 @@
-import type { Client } from 'pg';
 import { BatchRun } from '../batch-run.js';
 import type { HandlerTable } from '../handler-table.js';
 import { rollback } from '../lanes/lane-transaction.js';
 import type { LockedPosition, PositionStore } from '../position-store.js';
+import type { Session } from '../session.js';
 import type { FailedAttempt, ParkedAggregate, ParkedHead, ParkedStore } from './parked-store.js';
 
 export interface RetryParts {
-  client: Client;
+  session: Session;
   lane: number;
   store: PositionStore;
   parked: ParkedStore;
   handlers: HandlerTable;
+  handlerTimeoutMs: number;
 }
 
 /** A parked key of one partition. */
@@ -31,10 +32,11 @@ export class ParkedRetry {
    */
   async tryHead(key: ParkedPlace): Promise<boolean> {
     return this.#locked(key, async (head, position) => {
-      const run = new BatchRun(this.#parts.client, this.#parts.handlers);
+      const { client } = this.#parts.session;
+      const run = new BatchRun({ ...this.#parts, tx: client });
       await run.add(head.event);
       await run.flush();
-      if (await this.#parts.parked.done(this.#parts.client, head)) position.heldKeys -= 1;
+      if (await this.#parts.parked.done(client, head)) position.heldKeys -= 1;
       return head.more;
     });
   }
@@ -42,7 +44,7 @@ export class ParkedRetry {
   /** Writes down that the attempt failed. @param plan what follows after so many attempts */
   async noteFailure(key: ParkedPlace, plan: (attempt: number) => FailedAttempt): Promise<void> {
     await this.#locked(key, async ({ event }) => {
-      await this.#parts.parked.failed(this.#parts.client, key, plan(event.attempt));
+      await this.#parts.parked.failed(this.#parts.session.client, key, plan(event.attempt));
       return false;
     });
   }
@@ -52,7 +54,8 @@ export class ParkedRetry {
     key: ParkedPlace,
     work: (head: ParkedHead, position: LockedPosition) => Promise<boolean>,
   ): Promise<boolean> {
-    const { client, store, parked, lane } = this.#parts;
+    const { session, store, parked, lane } = this.#parts;
+    const { client } = session;
     try {
       const positions = await store.begin(client, [key.partition]);
       const position = positions.get(key.partition);
@@ -61,7 +64,7 @@ export class ParkedRetry {
       await store.commit(client, { lane, moved: positions, hint: undefined });
       return more;
     } catch (error) {
-      await rollback(client, error);
+      await rollback(session, error);
       throw error;
     }
   }
