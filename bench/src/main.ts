@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { messageOf } from '@banyan/runtime';
+import { backfillCase } from './cases/backfill.js';
 import { backlogCase } from './cases/backlog.js';
 import { idleCase } from './cases/idle.js';
 import { latencyCase } from './cases/latency.js';
@@ -15,6 +16,7 @@ const CASES: readonly BenchCase[] = [
   latencyCase,
   subscriberCase,
   writerCostCase,
+  backfillCase,
   backlogCase,
   idleCase,
 ];
@@ -27,11 +29,13 @@ const program = new Command('npm run bench --')
   .option('--json', 'print one JSON object as the last line')
   .option('--rounds <n>', 'counted rounds, both sides in each', '5')
   .option('--shards <n>', 'relay: also drain by so many shards, each with a process, against one', '1')
+  .option('--rows <n>', 'backfill: rows of the table', '1000000')
   .addHelpText('after', `\nCases:\n${list}\n\nExample:\n  npm run bench -- relay --json`)
-  .action(async (name: string, options: { json?: boolean; rounds: string; shards: string }) => {
+  .action(async (name: string, options: { json?: boolean; rounds: string; shards: string; rows: string }) => {
     const result = await caseNamed(name).run({
       rounds: Number(options.rounds),
       shards: Number(options.shards),
+      rows: Number(options.rows),
       say: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : textOf(result));

@@ -18,6 +18,8 @@ export interface BenchOptions {
   rounds: number;
   /** Case `relay`: how many shards to compare with one; 1: none. */
   shards: number;
+  /** Case `backfill`: rows of the table. */
+  rows: number;
   /** Told what is going on. */
   say: (line: string) => void;
 }

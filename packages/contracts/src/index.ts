@@ -60,3 +60,12 @@ export {
   type SubscriberReport,
 } from './subscriber-report.js';
 export type { TaskAnswer } from './task-answer.js';
+export {
+  rebuildSubjectOf,
+  type ComparedRange,
+  type Comparison,
+  type RebuildAnswer,
+  type RebuildReport,
+  type RebuildTask,
+  type RowDifference,
+} from './rebuild.js';

@@ -4,10 +4,13 @@ import { HandlerFailure, isAbortedTransaction, isStillRunning } from './fault.js
 import type { EventGroup } from './handler.js';
 import type { HandlerTable } from './handler-table.js';
 import type { IncomingEvent } from './incoming-event.js';
+import type { ReplicaCopy } from './position-store.js';
 
 export interface BatchRunParts {
   tx: Client;
   handlers: HandlerTable;
+  /** Copies that are filled beside their replicas. */
+  copies: readonly ReplicaCopy[];
   /** How long one call of a handler may take. */
   handlerTimeoutMs: number;
 }
@@ -50,7 +53,7 @@ export class BatchRun {
 
   async #apply(group: EventGroup, events: readonly IncomingEvent[]): Promise<void> {
     try {
-      await this.#inTime(group.apply(this.#parts.tx, events));
+      await this.#inTime(group.apply(this.#parts.tx, events, this.#parts.copies));
     } catch (error) {
       if (error instanceof HandlerFailure) throw error;
       // A replica's statements wait for locks or for the database, never for the event.

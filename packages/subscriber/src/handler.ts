@@ -2,6 +2,7 @@ import type { EventDefinition, Position } from '@banyan/contracts';
 import { formatPosition } from '@banyan/contracts';
 import type { Client } from 'pg';
 import type { IncomingEvent } from './incoming-event.js';
+import type { ReplicaCopy } from './position-store.js';
 import { traced } from './trace.js';
 
 /** What a handler may want to know besides the event's data. */
@@ -55,7 +56,11 @@ export type BatchHandler<T> = (tx: Client, events: readonly BatchEvent<T>[]) => 
  */
 export interface EventGroup {
   readonly takes: 'each' | 'run' | 'gathered';
-  readonly apply: (tx: Client, events: readonly IncomingEvent[]) => Promise<void>;
+  readonly apply: (
+    tx: Client,
+    events: readonly IncomingEvent[],
+    copies: readonly ReplicaCopy[],
+  ) => Promise<void>;
 }
 
 /** An event type and what applies it. Made by `on`, `onBatch` and `replica`. */

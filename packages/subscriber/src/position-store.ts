@@ -14,9 +14,26 @@ export interface StreamHint {
 export interface LockedPosition extends StoredPosition {
   /** Keys of the partition that have something parked or skipped. */
   heldKeys: number;
+  /** A later history that an operator has accepted. */
+  acceptsEpoch: number | undefined;
 }
 
 export type LockedPositions = Map<number, LockedPosition>;
+
+/** A copy of a replica that is filled beside the live one. */
+export interface ReplicaCopy {
+  /** The replica's table, as its definition names it. */
+  replica: string;
+  copy: string;
+  /** Backfills whose snapshots go into the copy only. */
+  backfills: readonly { id: string }[];
+}
+
+/** What a transaction finds once it has its locks. */
+export interface Begun {
+  positions: LockedPositions;
+  copies: readonly ReplicaCopy[];
+}
 
 const REGISTER = `
 with subscription as (
@@ -46,17 +63,20 @@ export class PositionStore {
   readonly #lanes: number;
   /** The condition on subscriber and source, for statements that go out together and so take no parameters. */
   readonly #where: string;
+  readonly #copies: string;
 
   constructor(subscriber: string, source: string, lanes: number) {
     this.#key = [subscriber, source];
     this.#lanes = lanes;
+    this.#copies = `select replica, copy, backfills from banyan.rebuild
+      where subscriber = ${escapeLiteral(subscriber)} and state in ('building', 'ready')`;
     this.#where = `subscriber = ${escapeLiteral(subscriber)} and source = ${escapeLiteral(source)}`;
   }
 
   /** Makes the rows at the first start. @throws BanyanError BANYAN_SCHEMA_MISSING */
   async register(db: Queryable): Promise<void> {
     const { rows } = await db.query<{ exists: boolean }>(
-      `select to_regclass('banyan.tombstone') is not null as exists`,
+      `select to_regclass('banyan.rebuild') is not null as exists`,
     );
     if (rows[0]?.exists !== true) {
       const what = `the database of subscriber ${this.#key[0]} lacks tables of the role subscriber`;
@@ -85,19 +105,19 @@ export class PositionStore {
    * Begins a transaction, keeps every other instance from moving these positions until it ends, and reads them; in one
    * round trip. The row locks are the fence: whoever holds them sees the positions as they are.
    */
-  async begin(client: ClientBase, partitions: readonly number[]): Promise<LockedPositions> {
+  async begin(client: ClientBase, partitions: readonly number[]): Promise<Begun> {
     const rows = `from banyan.position where ${this.#where} and partition in (${partitions.join(', ')})`;
+    const accepts = `(select accepts_epoch from banyan.subscription where ${this.#where}) as accepts`;
     // Locking and reading are two statements: a snapshot taken before the lock was had would be stale.
     const results: unknown = await client.query(`begin;
       select ${rows} order by partition for update;
-      select partition, epoch, n, held_keys ${rows}`);
-    const read = (results as QueryResult<PositionRow>[]).at(-1)?.rows ?? [];
-    return new Map(
-      read.map(({ partition, epoch, n, held_keys: heldKeys }) => [
-        partition,
-        { epoch, n: Number(n), heldKeys },
-      ]),
-    );
+      ${this.#copies};
+      select partition, epoch, n, held_keys, ${accepts} ${rows}`);
+    const [copies, read] = (results as unknown[]).slice(-2) as [
+      QueryResult<ReplicaCopy>,
+      QueryResult<PositionRow>,
+    ];
+    return { positions: new Map(read.rows.map(lockedOf)), copies: copies.rows };
   }
 
   /** Moves positions and the lane's hint, and commits; in one round trip. */
@@ -126,6 +146,17 @@ interface PositionRow {
   epoch: number;
   n: string;
   held_keys: number;
+  accepts: number | null;
+}
+
+function lockedOf({
+  partition,
+  epoch,
+  n,
+  held_keys: heldKeys,
+  accepts,
+}: PositionRow): [number, LockedPosition] {
+  return [partition, { epoch, n: Number(n), heldKeys, acceptsEpoch: accepts ?? undefined }];
 }
 
 /** What a transaction has moved. */

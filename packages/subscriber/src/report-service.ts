@@ -45,12 +45,10 @@ export class ReportService {
       instance,
       state,
       replicas: this.#replicas,
-      sources: this.#parts
-        .freshness()
-        .map(({ source, positions }) => ({
-          source,
-          positions: positions.map(({ epoch, n }) => ({ epoch, n })),
-        })),
+      sources: this.#parts.freshness().map(({ source, positions }) => ({
+        source,
+        positions: positions.map(({ epoch, n }) => ({ epoch, n })),
+      })),
     };
   }
 }

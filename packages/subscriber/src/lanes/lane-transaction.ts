@@ -5,7 +5,7 @@ import type { HandlerTable } from '../handler-table.js';
 import type { IncomingEvent } from '../incoming-event.js';
 import { judge, type StoredPosition } from '../judge.js';
 import { nameOfKey, type FailedAttempt, type ParkedStore } from '../parking/parked-store.js';
-import type { LockedPosition, LockedPositions, PositionStore, StreamHint } from '../position-store.js';
+import type { Begun, LockedPosition, LockedPositions, PositionStore, StreamHint } from '../position-store.js';
 import type { Session } from '../session.js';
 
 export interface ApplyCounts {
@@ -67,9 +67,9 @@ export class LaneTransaction {
     const partitions = [...new Set(events.map(({ partition }) => partition))];
     return this.#rollingBack(async () => {
       const { client } = session;
-      const positions = await store.begin(client, partitions);
+      const { positions, copies } = await store.begin(client, partitions);
       const judged = await this.#judge(events, positions);
-      await this.#applyJudged(judged, extras, positions);
+      await this.#applyJudged(judged, extras, { positions, copies });
       const { moved, refusals, counts } = judged;
       await store.commit(client, { lane: this.#parts.lane, moved, hint: extras.hint });
       return { ...counts, positions, refusals };
@@ -98,10 +98,10 @@ export class LaneTransaction {
     return held.length === 0 ? new Set() : this.#parts.parked.blocked(this.#parts.session.client, held);
   }
 
-  async #applyJudged(judged: Judged, { failed }: ApplyExtras, positions: LockedPositions): Promise<void> {
+  async #applyJudged(judged: Judged, { failed }: ApplyExtras, { positions, copies }: Begun): Promise<void> {
     const { session, parked } = this.#parts;
     const { client } = session;
-    const run = new BatchRun({ ...this.#parts, tx: client });
+    const run = new BatchRun({ ...this.#parts, tx: client, copies });
     for (const event of judged.follow) {
       if (event === failed?.event) await this.#park(failed, positions, judged);
       else judged.counts[(await run.add(event)) ? 'applied' : 'ignored'] += 1;
@@ -169,10 +169,10 @@ class Judged {
     const { partition } = event;
     const stored = this.#positions.get(partition);
     if (stored === undefined || this.#refused.has(partition)) return;
-    const verdict = judge(stored, event);
+    const verdict = judge(stored, event, stored.acceptsEpoch);
     if (verdict === 'duplicate') this.counts.duplicates += 1;
     else if (verdict === 'next') this.#next(event, stored);
-    else this.#refused.set(partition, { event, stored: { epoch: stored.epoch, n: stored.n }, verdict });
+    else this.#refused.set(partition, { event, stored: standsAt(stored, event), verdict });
   }
 
   #next(event: IncomingEvent, stored: LockedPosition): void {
@@ -181,4 +181,9 @@ class Judged {
     stored.n = event.n;
     this.moved.set(event.partition, stored);
   }
+}
+
+/** In a history that was accepted, and of which nothing was applied yet, it stands at its beginning. */
+function standsAt({ epoch, n, acceptsEpoch }: LockedPosition, event: IncomingEvent): StoredPosition {
+  return event.epoch === acceptsEpoch && epoch < acceptsEpoch ? { epoch: acceptsEpoch, n: 0 } : { epoch, n };
 }

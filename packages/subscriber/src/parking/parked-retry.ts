@@ -1,7 +1,7 @@
 import { BatchRun } from '../batch-run.js';
 import type { HandlerTable } from '../handler-table.js';
 import { rollback } from '../lanes/lane-transaction.js';
-import type { LockedPosition, PositionStore } from '../position-store.js';
+import type { Begun, LockedPosition, PositionStore } from '../position-store.js';
 import type { Session } from '../session.js';
 import type { FailedAttempt, ParkedAggregate, ParkedHead, ParkedStore } from './parked-store.js';
 
@@ -31,9 +31,9 @@ export class ParkedRetry {
    * @throws what the handler threw, after rolling back
    */
   async tryHead(key: ParkedPlace): Promise<boolean> {
-    return this.#locked(key, async (head, position) => {
+    return this.#locked(key, async (head, position, copies) => {
       const { client } = this.#parts.session;
-      const run = new BatchRun({ ...this.#parts, tx: client });
+      const run = new BatchRun({ ...this.#parts, tx: client, copies });
       await run.add(head.event);
       await run.flush();
       if (await this.#parts.parked.done(client, head)) position.heldKeys -= 1;
@@ -52,15 +52,15 @@ export class ParkedRetry {
   /** Runs work on the head of the key if its time has come, and commits. */
   async #locked(
     key: ParkedPlace,
-    work: (head: ParkedHead, position: LockedPosition) => Promise<boolean>,
+    work: (head: ParkedHead, position: LockedPosition, copies: Begun['copies']) => Promise<boolean>,
   ): Promise<boolean> {
     const { session, store, parked, lane } = this.#parts;
     const { client } = session;
     try {
-      const positions = await store.begin(client, [key.partition]);
+      const { positions, copies } = await store.begin(client, [key.partition]);
       const position = positions.get(key.partition);
       const head = await parked.head(client, key);
-      const more = head !== undefined && position !== undefined && (await work(head, position));
+      const more = head !== undefined && position !== undefined && (await work(head, position, copies));
       await store.commit(client, { lane, moved: positions, hint: undefined });
       return more;
     } catch (error) {

@@ -1,10 +1,11 @@
-import type { EventDefinition } from '@banyan/contracts';
+import { BACKFILL_HEADER, type EventDefinition } from '@banyan/contracts';
 import { BanyanError, type Queryable } from '@banyan/runtime';
 import type { Client } from 'pg';
 import { entryOf, type EventGroup, type HandlerEntry } from '../handler.js';
 import { HandlerFailure } from '../fault.js';
 import type { IncomingEvent } from '../incoming-event.js';
 import { checkTable } from './catalogue.js';
+import type { ReplicaCopy } from '../position-store.js';
 import { collapse, type Change, type RowChange } from './collapse.js';
 import { statementsOf, type ReplicaStatements } from './statements.js';
 import { jsonOf, type ReplicaRow, type ReplicaValue } from './row.js';
@@ -69,6 +70,7 @@ export class Replica implements EventGroup {
   readonly #mappings: ReadonlyMap<string, ReplicaMapping>;
   readonly #statements: ReplicaStatements;
   #inversions = 0;
+  #copy: { table: string; statements: ReplicaStatements } | undefined;
 
   constructor(options: ReplicaOptions) {
     const { columns, key, table, version, mappings } = options;
@@ -99,25 +101,40 @@ export class Replica implements EventGroup {
     if (problem !== undefined) throw invalid(this.options.table, problem);
   }
 
-  /** Called by the subscriber: writes what the events leave behind. */
-  async apply(tx: Client, events: readonly IncomingEvent[]): Promise<void> {
-    const { upserts, deletes, inversions } = collapse(
-      events.map((event) => this.#changeOf(event)),
-      this.options,
-    );
-    this.#inversions += inversions;
-    if (upserts.length > 0) await this.#upsert(tx, upserts);
-    if (deletes.length > 0) await this.#delete(tx, deletes);
+  /**
+   * Called by the subscriber: writes what the events leave behind, also into the copy if there is one. What was sent for the
+   * copy is kept from the live table: else nobody would see what was wrong with it.
+   */
+  async apply(tx: Client, events: readonly IncomingEvent[], copies: readonly ReplicaCopy[]): Promise<void> {
+    const copy = copies.find(({ replica }) => replica === this.options.table);
+    const live = copy === undefined ? events : events.filter((event) => !isSentFor(copy, event));
+    this.#inversions += await this.#write(tx, live, this.#statements);
+    if (copy !== undefined) await this.#write(tx, events, this.#statementsFor(copy));
   }
 
-  async #upsert(tx: Client, rows: readonly string[]): Promise<void> {
-    const found = await tx.query<{ inversions: string }>(this.#statements.upsert([`[${rows.join(',')}]`]));
-    this.#inversions += Number(found.rows[0]?.inversions ?? 0);
+  /** Returns how many rows' versions went down. */
+  async #write(tx: Client, events: readonly IncomingEvent[], statements: ReplicaStatements): Promise<number> {
+    const changes = events.map((event) => this.#changeOf(event));
+    const { upserts, deletes, inversions } = collapse(changes, this.options);
+    const further = upserts.length === 0 ? 0 : await upsert(tx, statements, upserts);
+    if (deletes.length > 0) await this.#delete(tx, statements, deletes);
+    return inversions + further;
   }
 
-  async #delete(tx: Client, deletes: readonly (readonly [key: string, version: number])[]): Promise<void> {
+  async #delete(
+    tx: Client,
+    statements: ReplicaStatements,
+    deletes: readonly (readonly [key: string, version: number])[],
+  ): Promise<void> {
     const [keys, versions] = [deletes.map(([key]) => key), deletes.map(([, version]) => version)];
-    await tx.query(this.#statements.delete([this.options.table, keys, versions]));
+    await tx.query(statements.delete([this.options.table, keys, versions]));
+  }
+
+  /** Kept as long as the copy is the same one: they are prepared by name. */
+  #statementsFor({ copy: table }: ReplicaCopy): ReplicaStatements {
+    if (this.#copy?.table !== table)
+      this.#copy = { table, statements: statementsOf({ ...this.options, table }) };
+    return this.#copy.statements;
   }
 
   #changeOf(event: IncomingEvent): Change {
@@ -138,6 +155,16 @@ export class Replica implements EventGroup {
 /** Defines a replica. */
 export function replica(options: ReplicaOptions): Replica {
   return new Replica(options);
+}
+
+async function upsert(tx: Client, statements: ReplicaStatements, rows: readonly string[]): Promise<number> {
+  const found = await tx.query<{ inversions: string }>(statements.upsert([`[${rows.join(',')}]`]));
+  return Number(found.rows[0]?.inversions ?? 0);
+}
+
+function isSentFor({ backfills }: ReplicaCopy, { headers }: IncomingEvent): boolean {
+  const id = headers.get(BACKFILL_HEADER);
+  return id !== '' && backfills.some((backfill) => backfill.id === id);
 }
 
 function keyText(value: ReplicaValue | undefined): string {
