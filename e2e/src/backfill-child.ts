@@ -7,12 +7,13 @@ export interface ChildConfig {
   source: string;
   databaseUrl: string;
   natsUrl: string;
+  rowsPerSecond: number;
 }
 
 const READ = 'select id::text, version::integer, name from project where id = any ($1)';
 
 /** A process of a source with projects, for tests that kill it. */
-async function run({ source, databaseUrl, natsUrl }: ChildConfig): Promise<void> {
+async function run({ source, databaseUrl, natsUrl, rowsPerSecond }: ChildConfig): Promise<void> {
   const projects = snapshots({
     event: projectEvents(source).snapshot,
     table: 'project',
@@ -25,7 +26,7 @@ async function run({ source, databaseUrl, natsUrl }: ChildConfig): Promise<void>
     databaseUrl,
     nats,
     snapshots: [projects],
-    rowsPerSecond: 500,
+    rowsPerSecond,
     chunkRows: 50,
     leaseMs: 500,
     pollIntervalMs: 20,

@@ -43,6 +43,26 @@ create table banyan.parked_key (
   skipped boolean not null default false,
   since timestamp with time zone not null default now());
 
+create table banyan.rebuild (
+  id uuid not null,
+  subscriber text not null,
+  replica text not null,
+  copy text not null,
+  old text not null,
+  backfills jsonb not null,
+  state text not null default 'building'::text,
+  swap boolean not null default false,
+  drop_old boolean not null default false,
+  old_dropped boolean not null default false,
+  doing text,
+  comparison jsonb,
+  waits_for text[],
+  last_error text,
+  requested_by text not null,
+  requested_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  ended_at timestamp with time zone);
+
 create table banyan.skipped_event (
   subscriber text not null,
   source text not null,
@@ -75,7 +95,8 @@ create table banyan.subscriber_instance (
 create table banyan.subscription (
   subscriber text not null,
   source text not null,
-  started_at timestamp with time zone not null default now()) with (fillfactor=50);
+  started_at timestamp with time zone not null default now(),
+  accepts_epoch integer) with (fillfactor=50);
 
 create table banyan.tombstone (
   replica text not null,
@@ -109,6 +130,10 @@ alter table banyan.parked_key add constraint parked_key_state_check CHECK ((stat
 
 alter table banyan.parked_key add constraint parked_key_subscriber_source_partition_fkey FOREIGN KEY (subscriber, source, partition) REFERENCES banyan."position"(subscriber, source, partition) ON DELETE CASCADE;
 
+alter table banyan.rebuild add constraint rebuild_pkey PRIMARY KEY (id);
+
+alter table banyan.rebuild add constraint rebuild_state_check CHECK ((state = ANY (ARRAY['building'::text, 'ready'::text, 'swapped'::text, 'aborted'::text])));
+
 alter table banyan.skipped_event add constraint skipped_event_pkey PRIMARY KEY (subscriber, source, epoch, n);
 
 alter table banyan.subscriber_instance add constraint subscriber_instance_pkey PRIMARY KEY (subscriber, source, instance);
@@ -122,6 +147,8 @@ alter table banyan.tombstone add constraint tombstone_pkey PRIMARY KEY (replica,
 CREATE INDEX parked_event_key ON banyan.parked_event USING btree (subscriber, source, aggregate, aggregate_id, epoch, n);
 
 CREATE INDEX tombstone_age ON banyan.tombstone USING btree (deleted_at);
+
+CREATE UNIQUE INDEX rebuild_open ON banyan.rebuild USING btree (subscriber, replica) WHERE (state = ANY (ARRAY['building'::text, 'ready'::text]));
 
 create view banyan.parked as
  SELECT k.subscriber,

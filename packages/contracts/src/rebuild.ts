@@ -47,8 +47,9 @@ export interface Comparison {
 }
 
 export interface ComparedRange {
-  from: string;
-  to: string;
+  /** The first key, and the one before which it ends; null: the first and the last of all. */
+  from: string | null;
+  to: string | null;
   live: { rows: number; digest: string | null };
   copy: { rows: number; digest: string | null };
 }

@@ -17,8 +17,18 @@ describe('judge', () => {
       'other-history',
     ],
     ['an event of another epoch', { epoch: 1, n: 5 }, { epoch: 2, n: 9, prevN: 5 }, 'other-history'],
+    ['an event of a history left behind', { epoch: 2, n: 5 }, { epoch: 1, n: 9, prevN: 5 }, 'duplicate'],
   ] as const)('%s', (_what, stored, event, verdict) => {
     expect(judge(stored, event)).toBe(verdict);
+  });
+
+  it.each([
+    ['its first event follows what was applied before', { epoch: 2, n: 9, prevN: 0 }, 'next'],
+    ['a later one leaves a gap', { epoch: 2, n: 12, prevN: 9 }, 'gap'],
+    ['yet another history is another one', { epoch: 3, n: 9, prevN: 0 }, 'other-history'],
+    ['the one before goes on until then', { epoch: 1, n: 6, prevN: 5 }, 'next'],
+  ] as const)('with an accepted epoch: %s', (_what, event, verdict) => {
+    expect(judge({ epoch: 1, n: 5 }, event, 2)).toBe(verdict);
   });
 
   it('lets each event of a partition through once and in order, however the reading starts over', () => {

@@ -18,6 +18,9 @@ import {
   type SubscriberOptions,
 } from './options.js';
 import { TombstoneSweep } from './replica/tombstone-sweep.js';
+import { RebuildService } from './rebuild/rebuild-service.js';
+import { RebuildStore } from './rebuild/rebuild-store.js';
+import { Rebuilder } from './rebuild/rebuilder.js';
 import { ReportService } from './report-service.js';
 import type { Session } from './session.js';
 import type { SourceStatus, SubscriberState, SubscriberStatus } from './status.js';
@@ -34,6 +37,9 @@ export class Subscriber {
   readonly #tokens: TokenWaiter;
   readonly #tombstones: TombstoneSweep;
   readonly #reports: ReportService;
+  readonly #rebuildStore: RebuildStore;
+  readonly #rebuilder: Rebuilder;
+  readonly #rebuilds: RebuildService;
   #state: 'stopped' | 'starting' | 'started' = 'stopped';
   /** Too many keys are parked. */
   #brake: Error | undefined;
@@ -53,6 +59,22 @@ export class Subscriber {
       replicas: replicasOf(handlers),
       status: () => this.status,
       freshness: () => this.sourceFreshness,
+    });
+    this.#rebuildStore = new RebuildStore(name);
+    const rebuilding = {
+      ...options,
+      instance: this.#instance,
+      replicas: replicasOf(handlers),
+      store: this.#rebuildStore,
+    };
+    this.#rebuilder = new Rebuilder(rebuilding);
+    this.#rebuilds = new RebuildService({
+      ...rebuilding,
+      epochs: () =>
+        this.#sources.flatMap(({ source, freshness: { latest } }) =>
+          latest === undefined ? [] : [{ source, epoch: latest.epoch }],
+        ),
+      onChange: () => this.#rebuilder.wake(),
     });
     this.#membership = new Membership({
       ...options,
@@ -116,12 +138,15 @@ export class Subscriber {
     this.#state = 'starting';
     this.#membership.start();
     this.#reports.start();
+    this.#rebuilds.start();
+    this.#rebuilder.start();
   }
 
   /** Stops after the current batches, and gives its lanes to the others. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     this.#reports.stop();
+    await Promise.all([this.#rebuilds.stop(), this.#rebuilder.stop()]);
     await this.#membership.stop(async () => {
       await Promise.all(this.#sources.map((source) => source.stop()));
     });
@@ -157,6 +182,8 @@ export class Subscriber {
     const waiting = this.#sources.flatMap(({ held }) => held.filter(isWaiting)).length;
     if (this.#brake !== undefined && waiting < this.#options.parkedKeysLimit) this.#brake = undefined;
     await this.#tombstones.sweep(client);
+    // Also one that another instance has left unfinished.
+    if (await this.#rebuildStore.hasOpen(client)) this.#rebuilder.wake();
   }
 
   #onLimit(error: Error): void {

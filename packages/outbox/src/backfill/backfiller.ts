@@ -78,7 +78,13 @@ export class Backfiller {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    void this.#begin();
+    const { nats, source, logger } = this.#options;
+    if (!('then' in nats)) return this.#begin(nats);
+    nats
+      .then((connection) => this.#begin(connection))
+      .catch((error: unknown) =>
+        logger.warn('nothing can be backfilled', { source, error: messageOf(error) }),
+      );
   }
 
   /** Stops after the current chunk; another process goes on at once. Stopping twice is legal. */
@@ -92,17 +98,11 @@ export class Backfiller {
     await this.#pool.end();
   }
 
-  async #begin(): Promise<void> {
-    const { nats, source, logger } = this.#options;
-    try {
-      const connection = await nats;
-      if (this.#loop.signal.aborted) return;
-      this.#nats = connection;
-      this.#service.start(connection);
-      this.#loop.start();
-    } catch (error) {
-      logger.warn('nothing can be backfilled', { source, error: messageOf(error) });
-    }
+  #begin(nats: NatsConnection): void {
+    if (this.#loop.signal.aborted) return;
+    this.#nats = nats;
+    this.#service.start(nats);
+    this.#loop.start();
   }
 
   async #runOnce(signal: AbortSignal): Promise<Round> {

@@ -1,8 +1,14 @@
+/**
+ * A transaction costs some milliseconds whatever its rows: on a busy machine fewer rows would only make more of them. Only
+ * others' locks make chunks smaller than this.
+ */
+const FEWEST_ROWS = 200;
+
 /** How many rows the next chunk takes, so that its transaction takes about as long as it should. */
 export class ChunkSize {
   readonly #targetMs: number;
   readonly #most: number;
-  #rows = 20;
+  #rows = FEWEST_ROWS;
 
   constructor({ targetMs, most }: { targetMs: number; most: number }) {
     this.#targetMs = targetMs;
@@ -13,11 +19,13 @@ export class ChunkSize {
     return Math.min(this.#rows, this.#most);
   }
 
-  /** A whole chunk took so long: at most twice, at least half as many next time. */
+  /** A chunk took so long: at most twice, at least half as many next time. */
   took(rows: number, ms: number): void {
-    if (rows < this.rows) return;
+    // A smaller one than asked for tells nothing, but that it met no locks.
+    if (rows < this.rows && rows >= FEWEST_ROWS) return;
     const factor = Math.min(2, Math.max(0.5, this.#targetMs / Math.max(ms, 0.1)));
-    this.#rows = Math.min(this.#most, Math.max(1, Math.round(rows * factor)));
+    const grown = Math.max(Math.round(rows * factor), Math.min(FEWEST_ROWS, rows * 2));
+    this.#rows = Math.min(this.#most, grown);
   }
 
   /** It met others' locks. */

@@ -1,22 +1,29 @@
 import { BACKFILL_HEADER } from '@banyan/contracts';
 import { messageOf } from '@banyan/runtime';
-import type { PoolClient } from 'pg';
+import { escapeLiteral, type PoolClient, type QueryResult } from 'pg';
 import { invalid, type Snapshot, type SnapshotKeys, type Snapshots } from './snapshots.js';
-
-const STATE = `
-select after_key from banyan.backfill where id = $1 and held_by = $2 and state = 'running' for no key update`;
 
 const EMIT = `
 select count(banyan.emit($1, s.id, $2, s.payload, s.version, $3))
 from unnest($4::text[], $5::bytea[], $6::bigint[]) as s (id, payload, version)`;
 
-const MOVE = `
-update banyan.backfill set emitted = emitted + $2, updated_at = clock_timestamp(), slowed_by = null, last_error = null,
-  after_key = coalesce($3, after_key), held_until = clock_timestamp() + $4 * interval '1 ms',
-  last_xid = case when $2 > 0 then pg_current_xact_id() else last_xid end,
-  state = case when $5 then 'done' else state end,
-  ended_at = case when $5 then clock_timestamp() end
-where id = $1`;
+// Its rows are not locked for the time that a disk takes: the relay publishes nothing before the commit of its tick is on disk,
+// and the log comes in order, so that a crash of the server takes back snapshots and cursor together, unseen.
+const begin = ({ id, holder, lockTimeoutMs }: ChunkParts): string => `
+begin isolation level read committed;
+set local synchronous_commit = off; set local statement_timeout = '30s'; set local lock_timeout = ${lockTimeoutMs};
+select after_key from banyan.backfill
+where id = ${escapeLiteral(id)} and held_by = ${escapeLiteral(holder)} and state = 'running' for no key update`;
+
+const moveAndCommit = ({ id, leaseMs }: ChunkParts, keys: readonly string[][], isLast: boolean): string => `
+update banyan.backfill set emitted = emitted + ${keys.length}, updated_at = clock_timestamp(),
+  slowed_by = null, last_error = null, held_until = clock_timestamp() + interval '${leaseMs} ms'
+  ${keys.length === 0 ? '' : `, after_key = ${arrayOf(keys.at(-1) ?? [])}, last_xid = pg_current_xact_id()`}
+  ${isLast ? `, state = 'done', ended_at = clock_timestamp()` : ''}
+where id = ${escapeLiteral(id)}; commit`;
+
+const arrayOf = (texts: readonly string[]): string =>
+  `array[${texts.map((text) => escapeLiteral(text)).join(', ')}]`;
 
 export interface ChunkParts {
   id: string;
@@ -37,13 +44,8 @@ export type ChunkOutcome = { is: 'emitted' | 'done'; rows: number } | { is: 'los
  * at a later position. The cursor moves in the same transaction, under a lock, so that a kill neither loses nor doubles.
  */
 export async function emitChunk(tx: PoolClient, rows: number, parts: ChunkParts): Promise<ChunkOutcome> {
-  await tx.query(
-    `begin isolation level read committed; set local lock_timeout = ${parts.lockTimeoutMs}; set local statement_timeout = '30s'`,
-  );
   try {
-    const outcome = await emitWithin(tx, rows, parts);
-    await tx.query('commit');
-    return outcome;
+    return await emitWithin(tx, rows, parts);
   } catch (error) {
     await tx.query('rollback').catch((second: unknown) => {
       throw new AggregateError(
@@ -55,17 +57,21 @@ export async function emitChunk(tx: PoolClient, rows: number, parts: ChunkParts)
   }
 }
 
+/** What can be said together is: under load a round trip costs more than the rows. */
 async function emitWithin(tx: PoolClient, limit: number, parts: ChunkParts): Promise<ChunkOutcome> {
-  const found = await tx.query<{ after_key: string[] | null }>(STATE, [parts.id, parts.holder]);
-  const [state] = found.rows;
-  if (state === undefined) return { is: 'lost' };
+  const begun: unknown = await tx.query(begin(parts));
+  const [state] = (begun as QueryResult<{ after_key: string[] | null }>[]).at(-1)?.rows ?? [];
+  if (state === undefined) {
+    await tx.query('rollback');
+    return { is: 'lost' };
+  }
   const after = state.after_key ?? [];
   const locked = await tx.query<{ key: string[] }>(parts.lockSql(after.length === 0), [limit, ...after]);
   const keys = locked.rows.map(({ key }) => key);
   if (keys.length > 0) await emitAll(tx, keys, parts);
   // A row that is deleted while it is waited for does not count against the limit, so fewer means that there are no more.
   const isLast = keys.length < limit;
-  await tx.query(MOVE, [parts.id, keys.length, keys.at(-1) ?? null, parts.leaseMs, isLast]);
+  await tx.query(moveAndCommit(parts, keys, isLast));
   return { is: isLast ? 'done' : 'emitted', rows: keys.length };
 }
 

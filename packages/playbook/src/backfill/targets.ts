@@ -43,6 +43,30 @@ export function findTargets(written: string, reports: readonly SubscriberReport[
   throw unknown(written, [...new Set(all.map(({ table }) => table))]);
 }
 
+/**
+ * The subscriber that keeps a replica, named by its table or `subscriber/table`.
+ * @throws BanyanError BANYAN_BACKFILL_UNREACHABLE if nobody keeps it, BANYAN_OPTION_INVALID if several do
+ */
+export function findKeeper(
+  written: string,
+  reports: readonly SubscriberReport[],
+): { subscriber: string; table: string } {
+  const all = reports.flatMap(({ subscriber, replicas }) =>
+    replicas.map(({ table }) => ({ subscriber, table })),
+  );
+  const kept = all.filter(
+    ({ subscriber, table }) => written === table || written === `${subscriber}/${table}`,
+  );
+  const [first] = kept;
+  const names = [...new Set(kept.map(({ subscriber }) => subscriber))];
+  if (first === undefined) throw unknown(written, [...new Set(all.map(({ table }) => table))]);
+  if (names.length === 1) return first;
+  throw new BanyanError(
+    'BANYAN_OPTION_INVALID',
+    `${names.join(' and ')} each keep a ${written}: write ${names[0] ?? ''}/${written}`,
+  );
+}
+
 function targetsOf(kept: readonly { subscriber: string; aggregates: readonly Target[] }[]): Targets {
   const targets = kept
     .flatMap(({ aggregates }) => aggregates)
