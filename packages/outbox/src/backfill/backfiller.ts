@@ -79,7 +79,10 @@ export class Backfiller {
     if (this.#isStarted) return;
     this.#isStarted = true;
     const { nats, source, logger } = this.#options;
-    if (!('then' in nats)) return this.#begin(nats);
+    if (!('then' in nats)) {
+      this.#begin(nats);
+      return;
+    }
     nats
       .then((connection) => this.#begin(connection))
       .catch((error: unknown) =>
