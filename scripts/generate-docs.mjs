@@ -12,6 +12,8 @@ const OPTIONS = [
   ['Backfiller', 'packages/outbox/src/backfill/options.ts', 'BackfillerOptions'],
   ['Snapshots', 'packages/outbox/src/backfill/snapshots.ts', 'SnapshotOptions'],
   ['Listener', 'packages/subscriber/src/listener/options.ts', 'ListenerOptions'],
+  ['Replica in memory', 'packages/subscriber/src/memory/options.ts', 'MemoryReplicaOptions'],
+  ['Scenario', 'packages/subscriber/src/testing-kit/scenario.ts', 'ScenarioOptions'],
   ['Query edge', 'packages/edge/src/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];

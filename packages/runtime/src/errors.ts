@@ -59,6 +59,9 @@ export const ERROR_CODES = {
     'A token is written `source/aggregate/id@version` or `source:epoch.n/partition`, for example `projects/project/p1@7`.',
   BANYAN_LISTENER_CONFLICT:
     'Give the listener another name, or delete the consumer that the message names and begin anew.',
+  BANYAN_REPLICA_FULL: 'Raise maxEntries, or keep fewer columns and aggregates in memory; then restart.',
+  BANYAN_REPLICA_INCOMPLETE:
+    'Fill the replica from a table that a subscriber keeps (option `fill`): the stream no longer holds everything.',
   BANYAN_REPLICA_INVALID: 'Correct the replica’s definition: table, key, columns or event mapping.',
   BANYAN_EDGE_INVALID:
     'An edge is written `caller -> provider.Method`, for example `tasks -> projects.GetProject`.',

@@ -35,3 +35,6 @@ export {
   type ListenerHandler,
 } from './listener/listen-to.js';
 export type { ListenerSourceStatus } from './listener/source-listener.js';
+export { MemoryReplica, memoryReplica, type MemoryReplicaStatus } from './memory/memory-replica.js';
+export type { FillFromTable, MemoryReplicaConfig, MemoryReplicaOptions } from './memory/options.js';
+export { entryFrom, removeOn, type EntryChange, type MemoryMapping } from './memory/mapping.js';

@@ -53,6 +53,9 @@ where (e.subscriber, e.source, e.aggregate, e.aggregate_id) = ($1, $2, $3, $4)
   and k.state = 'retrying' and k.next_attempt_at <= now()
 order by e.epoch, e.n limit 2`;
 
+const WAITING = `
+select e.*, 0 as attempts from banyan.parked_event e where subscriber = $1 and source = $2 order by epoch, n`;
+
 const FAILED = `
 update banyan.parked_key set attempts = attempts + 1, last_error = $5, state = $6,
   next_attempt_at = now() + $7 * interval '1 ms'
@@ -128,6 +131,12 @@ export class ParkedStore {
     const { rows } = await tx.query<ParkedRow>(HEAD, this.#with(key));
     const [first, second] = rows;
     return first === undefined ? undefined : { event: eventOf(first), more: second !== undefined };
+  }
+
+  /** All events that wait, in order. */
+  async waiting(db: ClientBase): Promise<IncomingEvent[]> {
+    const { rows } = await db.query<ParkedRow>(WAITING, this.#key);
+    return rows.map(eventOf);
   }
 
   async failed(tx: ClientBase, key: ParkedAggregate, { error, retryInMs }: FailedAttempt): Promise<void> {
