@@ -10,6 +10,7 @@ import { Session } from '../session.js';
 import type { Step } from './variants.js';
 
 const LANES = 1;
+const HANDLER_TIMEOUT_MS = 60_000;
 
 export interface ReplayOptions {
   databaseUrl: string;
@@ -99,6 +100,7 @@ export class Replay {
         maxAttempts: 1,
         parkedFirstDelayMs: 1,
         parkedMaxDelayMs: 1,
+        handlerTimeoutMs: HANDLER_TIMEOUT_MS,
         onApplied: () => undefined,
         onFailed: (event, error) => void this.parked.set(nameOfKey(event), error),
       },
