@@ -11,6 +11,7 @@ import {
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { on } from './handler.js';
+import type { SubscriberConfig } from './options.js';
 import { subscriber, type Subscriber } from './subscriber.js';
 import { TestSource } from './testing/test-source.js';
 
@@ -38,7 +39,7 @@ afterEach(async () => {
   await Promise.all([database.drop(), nats.close()]);
 });
 
-function start(): Subscriber {
+function start(config: Partial<SubscriberConfig> = {}): Subscriber {
   const made = subscriber({
     name: 'test',
     sources: [source.name],
@@ -53,6 +54,7 @@ function start(): Subscriber {
     lanes: 1,
     pollIntervalMs: 20,
     retryFirstDelayMs: 10,
+    ...config,
   });
   subscribers.push(made);
   made.start();
@@ -100,6 +102,23 @@ describe('a connection that breaks', () => {
     proxy.delay(0);
     await source.send('b', 'a');
     await eventually(applied, [1, 2, 3, 4, 5]);
+  });
+});
+
+describe('a database that falls silent', () => {
+  it('does not keep the subscriber from stopping', async () => {
+    await source.send('a');
+    const running = start({ leaseMs: 500, handlerTimeoutMs: 500 });
+    await eventually(applied, [1]);
+    proxy.pause();
+    await source.send('a');
+    const sinceMs = performance.now();
+    await running.stop();
+    expect(performance.now() - sinceMs).toBeLessThan(10_000);
+    proxy.resume();
+    expect(await applied()).toEqual([1]);
+    start();
+    await eventually(applied, [1, 2]);
   });
 });
 

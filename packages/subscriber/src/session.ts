@@ -18,7 +18,6 @@ export class Session {
   /** The server's process id of the connection. */
   #backend: number | undefined;
   #failure: Error | undefined;
-  #abortion: NodeJS.Timeout | undefined;
 
   private constructor(databaseUrl: string, application: string, logger: Logger) {
     this.#databaseUrl = databaseUrl;
@@ -66,20 +65,21 @@ export class Session {
     }
   }
 
-  /** Breaks off whatever is still under way then. */
-  abortAfter(ms: number): void {
-    this.#abortion ??= setTimeout(() => this.#abort(), ms);
+  /** Waits for what uses the connection; after so long the connection is broken, and that fails. */
+  async within<T>(ms: number, work: Promise<T>): Promise<T> {
+    const patience = setTimeout(() => this.#abort(), ms);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(patience);
+    }
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#abortion);
-    const patience = setTimeout(() => this.#abort(), CLOSE_MS);
     try {
-      await this.#client.end();
+      await this.within(CLOSE_MS, this.#client.end());
     } catch (error) {
       this.#logger.debug('closing the database connection failed', { error: messageOf(error) });
-    } finally {
-      clearTimeout(patience);
     }
   }
 

@@ -253,7 +253,7 @@ describe('the stream', () => {
     const lost = next('a');
     const after = next('a');
     await publish(after);
-    const running = start();
+    const running = start([record()], { lanes: 1 });
     await publish(next('b'));
     await eventually(
       () => stopped(running),

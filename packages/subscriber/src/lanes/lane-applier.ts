@@ -28,7 +28,6 @@ export class LaneApplier {
   readonly #options: ApplierOptions;
   readonly #transaction: LaneTransaction;
   readonly #retry: ParkedRetry;
-  #stopping = false;
 
   constructor(
     session: Session,
@@ -40,12 +39,6 @@ export class LaneApplier {
     const all = { ...parts, session, handlerTimeoutMs: options.handlerTimeoutMs };
     this.#transaction = new LaneTransaction(all);
     this.#retry = new ParkedRetry(all);
-  }
-
-  /** Begins nothing more. What is under way may take as long as a handler may; then its connection is broken. */
-  stop(): void {
-    this.#stopping = true;
-    this.#session.abortAfter(this.#options.handlerTimeoutMs);
   }
 
   /**
@@ -61,7 +54,7 @@ export class LaneApplier {
     try {
       this.#options.onApplied(await this.#transaction.apply(events, { hint: hintAfter(events) }));
     } catch (error) {
-      if (this.#stopping || !this.#isEventsFault(error)) throw error;
+      if (!this.#isEventsFault(error)) throw error;
       await this.#narrow(events, error, hintAfter);
     }
   }
@@ -69,9 +62,7 @@ export class LaneApplier {
   /** Tries a parked key again. True: it succeeded, and more wait that may be tried now. */
   async retry(key: HeldKey): Promise<boolean> {
     try {
-      for (let turn = 0; turn < QUEUE_TURN && !this.#stopping; turn++) {
-        if (!(await this.#retry.tryHead(key))) return false;
-      }
+      for (let turn = 0; turn < QUEUE_TURN; turn++) if (!(await this.#retry.tryHead(key))) return false;
       return true;
     } catch (error) {
       if (!this.#isEventsFault(error)) throw error;

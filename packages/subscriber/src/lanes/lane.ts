@@ -110,11 +110,12 @@ export class Lane {
     this.#loop.start();
   }
 
-  /** Stops after the current batch. */
+  /** Stops after the current batch, which may take as long as a handler may. */
   async stop(): Promise<void> {
+    const state = this.#state;
     const stopped = this.#loop.stop();
-    if (this.#state.is !== 'down') this.#state.applier.stop();
     this.#wakeup.ring();
+    if (state.is !== 'down') await state.session.within(this.#context.options.handlerTimeoutMs, stopped);
     await stopped;
     await this.#release();
     this.#state = { is: 'down', because: 'stopped', code: undefined };

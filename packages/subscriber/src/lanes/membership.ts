@@ -55,19 +55,21 @@ export class Membership {
 
   /** Ends taking part; the lanes have to be stopped before. */
   async stop(releaseLanes: () => Promise<void>): Promise<void> {
+    const { store, instance, leaseMs, logger } = this.#options;
     const stopped = this.#loop.stop();
     this.#wakeup.ring();
+    await this.#session?.within(leaseMs, stopped);
     await stopped;
     await releaseLanes();
-    const { store, instance, logger } = this.#options;
+    const session = this.#session;
     try {
-      if (this.#session !== undefined) await store.leave(this.#session.client, instance);
+      if (session !== undefined) await session.within(leaseMs, store.leave(session.client, instance));
     } catch (error) {
       logger.debug('leaving failed; the lanes become free when the connection is gone', {
         error: messageOf(error),
       });
     }
-    await this.#session?.close();
+    await session?.close();
   }
 
   async #runOnce(): Promise<Round> {

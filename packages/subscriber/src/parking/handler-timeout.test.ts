@@ -138,8 +138,5 @@ describe('a handler that does not end', () => {
     const sinceMs = performance.now();
     await running.stop();
     expect(performance.now() - sinceMs).toBeLessThan(TIMEOUT_MS + 5000);
-    // Nothing is decided about it: the next start begins with the same events.
-    expect(await applied()).toEqual([]);
-    expect(await parked()).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { partitionOf } from '@banyan/contracts';
 import { testDatabase, testNats, uniqueName, type TestDatabase, type TestNats } from '@banyan/devstack';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { on, type HandlerEntry } from '../handler.js';
@@ -127,6 +128,14 @@ describe('a key whose event fails', () => {
     await eventually(() => running.status.applied, 9999);
     expect(await rows('select count(*)::int as n from applied')).toEqual([{ n: 9999 }]);
     expect(await parked()).toEqual([expect.objectContaining({ aggregate_id: 'k5000', state: 'retrying' })]);
+    // Its partition and its lane, too, are not held up by its attempts.
+    const neighbour = keys.find(
+      (key, i) => i !== 5000 && partitionOf('project', key) === partitionOf('project', 'k5000'),
+    );
+    const sinceMs = performance.now();
+    await source.send(neighbour ?? '');
+    await eventually(() => running.status.applied, 10_000);
+    expect(performance.now() - sinceMs).toBeLessThan(2000);
   });
 
   it('is found among others in a handler that takes many at once', async () => {
