@@ -23,6 +23,13 @@ describe('the size of chunks', () => {
     expect(chunks.rows).toBe(200);
   });
 
+  it('learns nothing from the last chunk, which may be empty', () => {
+    const chunks = size();
+    chunks.took(0, 1);
+    chunks.took(3, 500);
+    expect(chunks.rows).toBe(200);
+  });
+
   it('shrinks down to one row among locks, and grows again after', () => {
     const chunks = size();
     for (let i = 0; i < 5; i++) chunks.collided();

@@ -21,8 +21,8 @@ export class ChunkSize {
 
   /** A chunk took so long: at most twice, at least half as many next time. */
   took(rows: number, ms: number): void {
-    // A smaller one than asked for tells nothing, but that it met no locks.
-    if (rows < this.rows && rows >= FEWEST_ROWS) return;
+    // A smaller one, as the last is, tells nothing.
+    if (rows < this.rows) return;
     const factor = Math.min(2, Math.max(0.5, this.#targetMs / Math.max(ms, 0.1)));
     const grown = Math.max(Math.round(rows * factor), Math.min(FEWEST_ROWS, rows * 2));
     this.#rows = Math.min(this.#most, grown);
