@@ -88,7 +88,7 @@ export default tseslint.config(
   },
   eslint.configs.recommended,
   {
-    files: ['**/src/**/*.ts'],
+    files: ['**/src/**/*.ts', 'docs/examples/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: {
       parserOptions: {

@@ -11,6 +11,7 @@ export default defineConfig({
     include: [
       '{packages,services}/*/src/**/*.test.ts',
       '{outbox-relay,migrations,e2e,bench}/src/**/*.test.ts',
+      'docs/examples/*.test.ts',
     ],
     globalSetup: ['packages/devstack/src/vitest-setup.ts'],
     testTimeout: 30_000,
