@@ -190,12 +190,12 @@ export class Rebuilder {
   }
 }
 
-function said({ source, aggregate, state, emitted, estimated, lastError }: BackfillReport): {
-  doing: string;
-  error?: string;
-} {
-  const rows =
-    estimated === undefined ? `${emitted} rows` : `${emitted} of about ${Math.max(emitted, estimated)} rows`;
-  const doing = `backfill of ${source}/${aggregate} ${state}: ${rows}`;
+/** What a backfill is at, and what it waits for. */
+function said(report: BackfillReport): { doing: string; error?: string } {
+  const { source, aggregate, state, emitted, estimated, slowedBy, waitsFor, lastError } = report;
+  const of = estimated === undefined ? '' : ` of about ${Math.max(emitted, estimated)}`;
+  const older = waitsFor.map(({ pid, application }) => `${pid ?? ''} ${application}`).join('; ');
+  const because = older === '' ? slowedBy : `waits for older transactions: ${older}`;
+  const doing = `backfill of ${source}/${aggregate} ${state}: ${emitted}${of} rows${because === undefined ? '' : `, ${because}`}`;
   return state === 'failed' && lastError !== undefined ? { doing, error: lastError } : { doing };
 }
