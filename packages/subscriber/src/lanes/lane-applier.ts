@@ -18,7 +18,7 @@ export interface ApplierOptions {
   parkedMaxDelayMs: number;
   /** Told of every commit. */
   onApplied: (applied: Applied) => void;
-  /** Told of a key that is about to be parked, with what it failed of. */
+  /** Told of a key that was parked, with what it failed of; before it is told of the commit. */
   onFailed: (event: IncomingEvent, error: string) => void;
 }
 
@@ -96,8 +96,10 @@ export class LaneApplier {
   ): Promise<void> {
     if (event === undefined) return;
     const failed = { event, ...this.#planAfter(1, error) };
+    const applied = await this.#transaction.apply([event], { hint: hintAfter([event]), failed });
+    // Told between the commit and the position: a look that began before the commit does not show the key.
     this.#options.onFailed(event, failed.error);
-    this.#options.onApplied(await this.#transaction.apply([event], { hint: hintAfter([event]), failed }));
+    this.#options.onApplied(applied);
   }
 
   #planAfter(attempt: number, error: unknown): FailedAttempt {
