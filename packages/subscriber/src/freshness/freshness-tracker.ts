@@ -68,7 +68,7 @@ export class FreshnessTracker {
     this.#settle();
   }
 
-  /** A key was parked here. Tell it before the position that passes its event. */
+  /** A key was parked here. Tell it after the commit, and before the position that passes its event. */
   noteParked(key: string): void {
     this.#held.set(key, undefined);
     this.#parkedSinceLook.add(key);
