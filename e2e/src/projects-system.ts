@@ -11,7 +11,7 @@ import { projectEvents, type Project } from './backfill-events.js';
 import { ProjectWriters } from './project-writers.js';
 
 const PROGRAM = fileURLToPath(new URL('../dist/backfill-child.js', import.meta.url));
-const COLUMNS = 'id integer primary key, version bigint not null, name text not null';
+const COLUMNS = 'id integer primary key, version bigint not null check (version >= 1), name text not null';
 
 export interface Ended {
   code: number;

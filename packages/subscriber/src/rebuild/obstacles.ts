@@ -1,11 +1,13 @@
 import type { Queryable } from '@banyan/runtime';
 
-// What refers to a table by its identity keeps referring to the old one when another takes its name.
+// What refers to a table by its identity keeps referring to the old one when another takes its name. The table's own
+// constraints come with the copy, all but its foreign keys.
 const OBSTACLES = `
 with live as (select to_regclass($1)::oid as oid)
 select pg_describe_object(classid, objid, 0) as what from pg_depend, live
 where refclassid = 'pg_class'::regclass and refobjid = live.oid and deptype = 'n'
   and classid <> 'pg_attrdef'::regclass and not (classid = 'pg_class'::regclass and objid = live.oid)
+  and not (classid = 'pg_constraint'::regclass and objid in (select oid from pg_constraint where conrelid = live.oid))
 union
 select pg_describe_object('pg_rewrite'::regclass, d.objid, 0) from pg_depend d, live
 where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = live.oid

@@ -77,7 +77,7 @@ export class RebuildService {
     if (task.do === 'start') await this.#start(client, task);
     if (task.do === 'swap') await this.#store.askSwap(client, task.replica, task);
     const row = await this.#store.latest(client, task.replica);
-    if (row === undefined) throw refused(`no rebuild of ${task.replica} was ever asked for`);
+    if (row === undefined) throw neverAsked(task.replica);
     if (task.do === 'abort') await abort(client, this.#store, row);
     return rebuildReportOf((await this.#store.latest(client, task.replica)) ?? row);
   }
@@ -147,6 +147,12 @@ function rebuildOf(
     drop_old: dropOld,
     requested_by: by,
   };
+}
+
+function neverAsked(replica: string): BanyanError {
+  return new BanyanError('BANYAN_REBUILD_REFUSED', `no rebuild of ${replica} was ever asked for`, {
+    remedy: `Ask for one: banyan rebuild ${replica}`,
+  });
 }
 
 function refused(what: string): BanyanError {
