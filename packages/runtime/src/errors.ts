@@ -78,11 +78,12 @@ export const ERROR_CODES = {
     'Look at the replica’s database and the process’s log; `banyan back` returns the edge to its provider.',
   BANYAN_BACKFILL_INVALID:
     'Correct the definition of the snapshots: table, key columns, or what `load` gives; then `banyan backfill resume`.',
-  BANYAN_BACKFILL_REFUSED: 'See `banyan backfill status`; pause, resume or cancel what is there first.',
+  BANYAN_BACKFILL_REFUSED:
+    'See `banyan backfill status <replica>`; pause, resume or cancel what is there first.',
   BANYAN_BACKFILL_UNREACHABLE:
     'A process of the source with a Backfiller for that aggregate has to run; `banyan backfill <source>/<aggregate>` names it.',
   BANYAN_REBUILD_REFUSED:
-    'Do what the message says, then ask again; `banyan rebuild status` tells where it stands.',
+    'Do what the message says, then ask again; `banyan rebuild status <replica>` tells where it stands.',
   BANYAN_REBUILD_UNREACHABLE: 'An instance of the subscriber that keeps the replica has to run.',
   BANYAN_DEVSTACK: 'Follow the attempts listed in the message.',
   BANYAN_MIGRATION: 'Correct the database or the SQL that the message names, then run the migrations again.',

@@ -102,11 +102,13 @@ export class BackfillService {
 
   #refused(task: BackfillTask, row: BackfillRow | undefined): BanyanError {
     const { source } = this.#parts.options;
-    const seen = row === undefined ? 'there is none' : `${row.id}, by ${row.requested_by}, is ${row.state}`;
-    return new BanyanError(
-      'BANYAN_BACKFILL_REFUSED',
-      `no backfill of ${source}/${task.aggregate} to ${task.do}: ${seen}`,
-    );
+    const key = `${source}/${task.aggregate}`;
+    if (row === undefined)
+      return new BanyanError('BANYAN_BACKFILL_REFUSED', `no backfill of ${key} was ever asked for`, {
+        remedy: `Ask for one: banyan backfill ${key}`,
+      });
+    const seen = `${row.id}, by ${row.requested_by}, is ${row.state}`;
+    return new BanyanError('BANYAN_BACKFILL_REFUSED', `no backfill of ${key} to ${task.do}: ${seen}`);
   }
 }
 

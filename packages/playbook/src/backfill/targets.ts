@@ -89,5 +89,9 @@ function unknown(written: string, known: readonly string[]): BanyanError {
   return new BanyanError(
     'BANYAN_BACKFILL_UNREACHABLE',
     `nobody keeps a replica ${JSON.stringify(written)}: ${hint}`,
+    {
+      remedy:
+        'Name the table of a replica whose subscriber runs; `banyan backfill` also takes <source>/<aggregate>.',
+    },
   );
 }

@@ -77,6 +77,6 @@ function tell(found: CaptureOutcome, on: boolean, { relay, options, surroundings
 function wordsFor({ captured, changed }: CaptureOutcome, on: boolean): string {
   if (captured !== on)
     return on ? 'would be captured; its writers need no change' : 'would be captured no longer';
-  const state = on ? 'captured' : 'not captured';
-  return changed ? `${state} from now on` : `${state} already`;
+  if (changed) return on ? 'captured from now on' : 'no longer captured';
+  return on ? 'captured already' : 'was not captured';
 }
