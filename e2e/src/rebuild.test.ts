@@ -170,6 +170,31 @@ it.each([
   30_000,
 );
 
+it('makes up for an event that was skipped before: its key counts as stale no longer', async () => {
+  const { table } = system;
+  const reading = system.follow();
+  await system.startChild(RATE);
+  expect((await system.banyan('backfill', table, '--wait')).code).toBe(0);
+  await system.database.pool.query(
+    `update project set version = 2, name = 'new' where id = 7; select banyan.emit('project', '7', 'ProjectSaved', '\\xff', 2)`,
+  );
+  await vi.waitFor(
+    async () => expect((await query('select from banyan.parked_event')).rows).toHaveLength(1),
+    { timeout: 10_000 },
+  );
+  await query(
+    `select banyan.skip_parked('reader', source, aggregate, aggregate_id, true, 'rubbish', 'op') from banyan.parked_key`,
+  );
+  const asOf = (): number | undefined =>
+    reading.freshness({ source: system.source, key: 'project/7' }).asOfMs;
+  await vi.waitFor(() => expect(asOf()).toBeUndefined());
+  expect((await system.banyan('rebuild', table, '--yes')).code).toBe(0);
+  expect((await query('select from banyan.parked_key')).rows).toHaveLength(0);
+  await vi.waitFor(() => expect(asOf()).toBeDefined(), { timeout: 10_000 });
+  expect((await query('select max(held_keys) as held from banyan.position')).rows).toEqual([{ held: 0 }]);
+  await expectEqual();
+}, 60_000);
+
 it('is given up without a trace', async () => {
   const { table } = system;
   await fill();

@@ -6,9 +6,11 @@ import {
 } from '@banyan/contracts';
 import { BanyanError, Loop, messageOf, Wakeup, type Logger, type Round } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { SubscriberOptions } from '../options.js';
 import type { Replica } from '../replica/replica.js';
 import { Session } from '../session.js';
 import { compare } from './compare.js';
+import { aggregatesOnlyOf } from './mended-keys.js';
 import type { RebuildRow, RebuildStore } from './rebuild-store.js';
 import { abort, dropOld, obstacleNow, swap } from './swap.js';
 
@@ -35,6 +37,7 @@ export interface RebuilderParts {
   nats: NatsConnection;
   logger: Logger;
   replicas: readonly Replica[];
+  handlers: SubscriberOptions['handlers'];
   store: RebuildStore;
 }
 
@@ -155,10 +158,10 @@ export class Rebuilder {
   }
 
   async #swap({ client }: Session, row: RebuildRow): Promise<void> {
-    const { store, logger, name } = this.#parts;
+    const { store, logger, name, handlers } = this.#parts;
     const doing = await obstacleNow(client, row);
     if (doing !== undefined) return store.note(client, row.id, { doing });
-    await swap(client, store, row);
+    await swap(client, store, { row, mended: aggregatesOnlyOf(row, handlers) });
     logger.info('swapped a rebuilt replica in', { subscriber: name, replica: row.replica, old: row.old });
   }
 
@@ -168,7 +171,10 @@ export class Rebuilder {
     { source, aggregate, id }: RebuildRow['backfills'][number],
   ): Promise<BackfillReport> {
     const task = JSON.stringify({ do: 'start', aggregate, id, by: `rebuild by ${by}`.slice(0, 200) });
-    const reply = await this.#parts.nats.request(backfillSubjectOf(source), task, { timeout: 5000 });
+    const asked = this.#parts.nats.request(backfillSubjectOf(source), task, { timeout: 5000 });
+    const reply = await asked.catch((cause: unknown) => {
+      throw new BanyanError('BANYAN_BACKFILL_UNREACHABLE', `no process of ${source} answers`, { cause });
+    });
     const answer = reply.json<BackfillAnswer>();
     if ('result' in answer) return answer.result;
     throw new BanyanError('BANYAN_BACKFILL_REFUSED', answer.error.message);

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { handOverIndexNames } from './copy-table.js';
+import { freeMendedKeys } from './mended-keys.js';
 import type { RebuildRow, RebuildStore } from './rebuild-store.js';
 import { findTable } from './table-place.js';
 
@@ -43,9 +44,14 @@ export async function obstacleNow(client: Client, row: RebuildRow): Promise<stri
 /**
  * Puts the copy in the place of the live table, in one transaction under the locks of all positions. Readers see the one or
  * the other, and wait for milliseconds.
+ * @param mended aggregates of which the copy holds all that the subscriber keeps
  * @throws the database's error 55P03 if somebody holds a lock on the table for longer; nothing is changed then
  */
-export async function swap(client: Client, store: RebuildStore, row: RebuildRow): Promise<void> {
+export async function swap(
+  client: Client,
+  store: RebuildStore,
+  { row, mended }: { row: RebuildRow; mended: RebuildRow['backfills'] },
+): Promise<void> {
   const live = await findTable(client, row.replica);
   if (live === undefined) throw new Error(`there is no table ${row.replica}`);
   await inTransaction(client, async () => {
@@ -58,6 +64,7 @@ export async function swap(client: Client, store: RebuildStore, row: RebuildRow)
     await handOverIndexNames(client, { from: row.replica, to: row.copy, ending });
     await client.query(`alter table ${row.replica} rename to ${unqualified(row.old)}`);
     await client.query(`alter table ${row.copy} rename to ${live.name}`);
+    await freeMendedKeys(client, row, mended);
   });
 }
 
