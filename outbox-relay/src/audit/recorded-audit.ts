@@ -53,7 +53,7 @@ export async function auditRecorded(
   const record = await readSource(client, source);
   const toN = options.toN ?? lastNOf(await newestTick(client));
   const manager = await openManager(nats);
-  await untilArrived(manager, source, { epoch: record.epoch, n: toN });
+  if (toN > 0) await untilArrived(manager, source, { epoch: record.epoch, n: toN });
   const stream = await readStream(manager, source);
   const fromN = Math.max(
     (await firstRetainedN(client)) ?? toN + 1,

@@ -17,7 +17,12 @@ function pad(cell: string, width: number, right: boolean): string {
 
 /** How long ago, for people: `12s`, `3m`, `5h`, `2d`. */
 export function ago(iso: string, nowMs: number): string {
-  const seconds = Math.max(0, Math.round((nowMs - Date.parse(iso)) / 1_000));
+  return age(nowMs - Date.parse(iso));
+}
+
+/** How long, for people, in whole units. */
+export function age(elapsedMs: number): string {
+  const seconds = Math.max(0, Math.round(elapsedMs / 1_000));
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
   return seconds < 86_400 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;

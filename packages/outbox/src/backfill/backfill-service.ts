@@ -53,8 +53,7 @@ export class BackfillService {
     } catch (error) {
       const { logger, source } = this.#parts.options;
       logger.warn('a backfill task was refused', { source, error: messageOf(error) });
-      if (!isBanyanError(error))
-        return { error: { code: 'UNEXPECTED', message: messageOf(error), remedy: '' } };
+      if (!isBanyanError(error)) return { error: awayFor(source, error) };
       const { code, rawMessage, remedy } = error;
       return { error: { code, message: rawMessage, remedy } };
     }
@@ -110,6 +109,12 @@ export class BackfillService {
     const seen = `${row.id}, by ${row.requested_by}, is ${row.state}`;
     return new BanyanError('BANYAN_BACKFILL_REFUSED', `no backfill of ${key} to ${task.do}: ${seen}`);
   }
+}
+
+/** Most often its database is away; what was asked for stays there, and whoever follows it asks again. */
+function awayFor(source: string, error: unknown): { code: string; message: string; remedy: string } {
+  const message = `${source} cannot answer at present: ${messageOf(error)}`;
+  return { code: 'BANYAN_BACKFILL_UNREACHABLE', message, remedy: 'Ask again once its database answers.' };
 }
 
 /** Asking again for what is so already is no error. */

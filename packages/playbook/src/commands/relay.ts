@@ -4,7 +4,7 @@ import { reach } from '../control-plane.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
 import { collectRelayReports } from '../relay-client.js';
-import { ago, ms, table } from '../table.js';
+import { age, ago, ms, table } from '../table.js';
 import type { Surroundings } from './command-options.js';
 import { addRelayAudit } from './relay-audit.js';
 import { addRelayNewEpoch } from './relay-new-epoch.js';
@@ -73,6 +73,8 @@ function tell(
   ended(ok ? EXIT.done : EXIT.failed);
 }
 
+const unsentFor = (unsentMs: number): string => (unsentMs < 10_000 ? `${ms(unsentMs)} ms` : age(unsentMs));
+
 function linesOf(reports: readonly RelayReport[]): string[] {
   if (reports.length === 0) return ['no relay process answers'];
   const rows = reports.flatMap(({ host, pid, sources }) =>
@@ -83,7 +85,7 @@ function linesOf(reports: readonly RelayReport[]): string[] {
       each.ackedN ?? '-',
       each.published,
       each.failures,
-      each.unsentAgeMs === undefined ? '-' : `${ms(each.unsentAgeMs)} ms`,
+      each.unsentAgeMs === undefined ? '-' : unsentFor(each.unsentAgeMs),
       auditOf(each.audit),
       each.because ?? '',
     ]),

@@ -63,8 +63,7 @@ export class RebuildService {
       }
     } catch (error) {
       logger.warn('a rebuild task was refused', { subscriber: name, error: messageOf(error) });
-      if (!isBanyanError(error))
-        return { error: { code: 'UNEXPECTED', message: messageOf(error), remedy: '' } };
+      if (!isBanyanError(error)) return { error: awayFor(name, error) };
       return { error: { code: error.code, message: error.rawMessage, remedy: error.remedy } };
     }
   }
@@ -147,6 +146,12 @@ function rebuildOf(
     drop_old: dropOld,
     requested_by: by,
   };
+}
+
+/** Most often its database is away; what was asked for stays there, and whoever follows it asks again. */
+function awayFor(name: string, error: unknown): { code: string; message: string; remedy: string } {
+  const message = `${name} cannot answer at present: ${messageOf(error)}`;
+  return { code: 'BANYAN_REBUILD_UNREACHABLE', message, remedy: 'Ask again once its database answers.' };
 }
 
 function neverAsked(replica: string): BanyanError {
