@@ -1,3 +1,4 @@
+import { ClosedConnectionError } from '@nats-io/nats-core';
 import { Command, CommanderError } from 'commander';
 import { BanyanError, messageOf } from '@banyan/runtime';
 import { addAdvance } from './commands/advance.js';
@@ -68,6 +69,10 @@ function fail(error: unknown, terminal: Terminal, json: boolean): ExitCode {
 function describe(error: unknown): { code: string; message: string; remedy: string } {
   if (error instanceof BanyanError) {
     return { code: error.code, message: error.rawMessage, remedy: error.remedy };
+  }
+  if (error instanceof ClosedConnectionError) {
+    const remedy = 'Ask again once NATS answers; what was begun goes on without this command.';
+    return { code: 'BANYAN_CONTROL_UNREACHABLE', message: 'the connection to NATS was lost', remedy };
   }
   return { code: 'UNEXPECTED', message: messageOf(error), remedy: '' };
 }
