@@ -1,4 +1,4 @@
-import { BanyanError } from '@banyan/runtime';
+import { BanyanError, messageOf } from '@banyan/runtime';
 
 /** Encodes and decodes one protobuf message type; what ts-proto generates for each message has this shape. */
 export interface MessageCodec<T> {
@@ -18,6 +18,7 @@ export interface EventDefinition<T = unknown> {
   /** The message's short name, unique within the source, e.g. `ProjectRenamed`. */
   readonly type: string;
   encode(data: T): Uint8Array;
+  /** @throws BanyanError BANYAN_EVENT_UNREADABLE */
   decode(payload: Uint8Array): T;
   /** The aggregate's id. Throws if the message lacks it. */
   keyOf(data: T): string;
@@ -42,7 +43,7 @@ export function defineEvent<T>(spec: EventSpec<T>): EventDefinition<T> {
     aggregate,
     type,
     encode: (data) => codec.encode(data).finish(),
-    decode: (payload) => codec.decode(payload),
+    decode: (payload) => decoded(spec, payload),
     keyOf: (data) => required(type, 'aggregate id', spec.key(data)),
     versionOf: (data) => required(type, 'aggregate version', spec.version(data)),
   };
@@ -64,6 +65,18 @@ export interface Change<State> {
 /** Pairs an event type with data of its own type. */
 export function factOf<T>(event: EventDefinition<T>, data: T): Fact {
   return { event, data };
+}
+
+function decoded<T>({ type, codec }: EventSpec<T>, payload: Uint8Array): T {
+  try {
+    return codec.decode(payload);
+  } catch (error) {
+    throw new BanyanError(
+      'BANYAN_EVENT_UNREADABLE',
+      `${payload.length} bytes cannot be decoded as ${type}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
 }
 
 function required<V extends string | number>(type: string, what: string, value: V | undefined): V {

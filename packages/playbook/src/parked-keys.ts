@@ -85,6 +85,14 @@ export class ParkedKeys {
     throw new BanyanError('BANYAN_SCHEMA_MISSING', 'the database has no view banyan.parked');
   }
 
+  /** Those that keep their positions in this database. */
+  async subscribers(): Promise<string[]> {
+    const { rows } = await this.#client.query<{ subscriber: string }>(
+      'select distinct subscriber from banyan.subscription order by 1',
+    );
+    return rows.map(({ subscriber }) => subscriber);
+  }
+
   close(): Promise<void> {
     return this.#client.end();
   }

@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   BANYAN_EVENT_UNKNOWN:
     'Declare the event in proto/ with the (banyan.v1.event) option and run `npm run gen`.',
   BANYAN_EVENT_INVALID: 'Fill in the fields that carry the aggregate id and version before emitting.',
+  BANYAN_EVENT_UNREADABLE:
+    'Deploy a handler that can read it, or give it up with `banyan parked skip`, once you know who wrote it.',
   BANYAN_POSITION_INVALID:
     'A position is written `epoch.n`, both positive whole numbers, for example `1.42`.',
   BANYAN_SOURCE_MISMATCH: 'Point the relay at the database of the source that it names, or correct the name.',

@@ -41,7 +41,9 @@ describe('banyan parked', () => {
     expect(out).toMatch(/tasks +projects\/project\/p1 +parked +2 +5 .* 1\.8 ProjectRenamed +no such team/);
     const listed = await banyan('list', '--json');
     expect(JSON.parse(listed.out)).toMatchObject({ ok: true, keys: [{ aggregateId: 'p1', events: 2 }] });
-    expect((await banyan('list', '--subscriber', 'other')).out).toBe('nothing is parked');
+    expect((await banyan('list', '--subscriber', 'other')).out).toBe(
+      'nothing is parked (subscribers here: tasks)',
+    );
   });
 
   it('shows the events of a key', async () => {

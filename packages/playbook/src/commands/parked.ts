@@ -68,9 +68,17 @@ function withOptions(command: Command): Command {
 async function list(options: ParkedOptions, surroundings: Surroundings): Promise<void> {
   await withKeys(options, surroundings, async (keys) => {
     const found = await keys.list(filterOf(undefined, options));
-    if (found.length === 0) return { json: { keys: [] }, lines: ['nothing is parked'] };
-    return { json: { keys: found }, lines: linesOf(found) };
+    const subscribers = await keys.subscribers();
+    const lines = found.length === 0 ? [nothingParked(subscribers)] : linesOf(found);
+    return { json: { subscribers, keys: found }, lines };
   });
+}
+
+/** An empty list may also mean that one has asked the wrong database. */
+function nothingParked(subscribers: readonly string[]): string {
+  return subscribers.length === 0
+    ? 'nothing is parked: no subscriber keeps its positions in this database'
+    : `nothing is parked (subscribers here: ${subscribers.join(', ')})`;
 }
 
 async function show(key: string, options: ParkedOptions, surroundings: Surroundings): Promise<void> {
