@@ -146,8 +146,11 @@ describe('a source with four shards', () => {
     for (const name of [names[0]!, names[1]!, names[3]!]) {
       expect((await leaders()).get(name)).toBe(before.get(name));
     }
-    const failures = [...first.status, ...second.status].filter((status) => status.failures > 0);
-    expect(failures.map((status) => status.source)).toEqual([names[2]]);
+    // Who lost it was asleep perhaps, and notices at its next look.
+    await vi.waitFor(() => {
+      const failures = [...first.status, ...second.status].filter((status) => status.failures > 0);
+      expect(failures.map((status) => status.source)).toEqual([names[2]]);
+    }, PATIENT);
   });
 
   it('wakes only the relay of the shard that an event is for', async () => {

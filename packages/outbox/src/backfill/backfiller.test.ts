@@ -275,7 +275,7 @@ describe('an operator', () => {
     ['an unknown task', { do: 'stop' }, /is no task/],
     ['a rate of nothing', { do: 'start', rowsPerSecond: 0 }, /is no task/],
     ['a task without a name', { do: 'start', by: '' }, /is no task/],
-    ['a status where there was none', { do: 'status' }, /there is none/],
+    ['a status where there was none', { do: 'status' }, /was ever asked for/],
   ])('is refused %s', async (_what, task, message) => {
     start();
     expect(await answer(task)).toMatchObject({
