@@ -69,15 +69,37 @@ describe.each(cases)('nats-server of Debian $suite with $nodes node(s)', ({ suit
     beforeAll(async () => {
       folder = await temporaryFolder();
       vi.stubEnv('BANYAN_NATS_SUITE', suite);
-      cluster = nodes === 1 ? await one(folder.path) : await startNatsCluster({ dir: folder.path, nodes });
+      for (let attempt = 1; ; attempt++) {
+        const dir = `${folder.path}/${attempt}`;
+        cluster = nodes === 1 ? await one(dir) : await startNatsCluster({ dir, nodes });
+        nats = await connect({
+          servers: cluster.url.split(','),
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 50,
+        });
+        manager = await jetstreamManager(nats);
+        if (await takesStreams()) break;
+        process.stderr.write(`the servers of ${suite} did not find each other, attempt ${attempt}\n`);
+        await nats.close();
+        await cluster.stop();
+        if (attempt === 3) throw new Error(`no cluster of ${nodes} servers came about`);
+      }
       vi.unstubAllEnvs();
-      nats = await connect({
-        servers: cluster.url.split(','),
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: 50,
-      });
-      manager = await jetstreamManager(nats);
-    });
+    }, 120_000);
+
+    /** Whether a stream with a copy on every server can be had: a busy machine may start them too far apart. */
+    async function takesStreams(): Promise<boolean> {
+      const name = uniqueName('PROBE');
+      try {
+        await vi.waitFor(() => manager.streams.add({ name, subjects: [`${name}.>`], num_replicas: nodes }), {
+          timeout: 15_000,
+          interval: 100,
+        });
+        return await manager.streams.delete(name);
+      } catch {
+        return false;
+      }
+    }
 
     afterAll(async () => {
       await nats.close();
