@@ -28,12 +28,15 @@ import { readTable } from './table-fill.js';
  * - stopped
  */
 type State<V> =
-  { is: 'filling' | 'stopped' } | { is: 'following'; entries: Entries<V> } | { is: 'failed'; error: Error };
+  | { is: 'filling'; failedBefore?: Error | undefined }
+  | { is: 'following'; entries: Entries<V> }
+  | { is: 'failed'; error: Error }
+  | { is: 'stopped' };
 
 export interface MemoryReplicaStatus {
   name: string;
   state: 'filling' | 'following' | 'failed' | 'stopped';
-  /** Why it failed; undefined otherwise. */
+  /** Why it failed, also while it fills itself anew after that; undefined otherwise. */
   because: string | undefined;
   code: ErrorCode | undefined;
   entries: number;
@@ -94,7 +97,7 @@ export class MemoryReplica<V> {
 
   get status(): MemoryReplicaStatus {
     const state = this.#state;
-    const error = state.is === 'failed' ? state.error : undefined;
+    const error = failureOf(state);
     return {
       name: this.#options.name,
       state: state.is,
@@ -133,7 +136,8 @@ export class MemoryReplica<V> {
   }
 
   #notFilled(state: Exclude<State<V>, { is: 'following' }>): BanyanError {
-    const why = state.is === 'failed' ? `failed: ${state.error.message}` : state.is;
+    const failure = failureOf(state);
+    const why = failure === undefined ? state.is : `failed: ${failure.message}`;
     return new BanyanError('BANYAN_REPLICA_STALE', `replica ${this.#options.name} is not filled (${why})`);
   }
 
@@ -160,7 +164,7 @@ export class MemoryReplica<V> {
   }
 
   async #fill(): Promise<void> {
-    this.#state = { is: 'filling' };
+    this.#state = { is: 'filling', failedBefore: failureOf(this.#state) };
     this.#entries = this.#newEntries();
     const { fill } = this.#options;
     this.#targets = fill === 'stream' ? await this.#beginStreams() : await this.#fillFromTable(fill);
@@ -219,6 +223,11 @@ export class MemoryReplica<V> {
     this.#entries = this.#newEntries();
     return Promise.resolve({ next: 'after', delayMs: FOR_GOOD_MS });
   }
+}
+
+function failureOf<V>(state: State<V>): Error | undefined {
+  if (state.is === 'failed') return state.error;
+  return state.is === 'filling' ? state.failedBefore : undefined;
 }
 
 /** The longest that a timer can be set for, in ms: 24 days. */
