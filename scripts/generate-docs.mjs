@@ -14,7 +14,7 @@ const OPTIONS = [
   ['Listener', 'packages/subscriber/src/listener/options.ts', 'ListenerOptions'],
   ['Replica in memory', 'packages/subscriber/src/memory/options.ts', 'MemoryReplicaOptions'],
   ['Scenario', 'packages/subscriber/src/testing-kit/scenario.ts', 'ScenarioOptions'],
-  ['Query edge', 'packages/edge/src/query-edge-options.ts', 'QueryEdgeOptions'],
+  ['Query edge', 'packages/edge/src/query/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];
 

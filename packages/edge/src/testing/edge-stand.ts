@@ -20,8 +20,8 @@ import {
 } from '@banyan/contracts/projects';
 import { changeStage, StageWatch, type ChangeEvidence, type QueryStage } from '@banyan/control';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { queryEdge, type QueryEdge } from '../query-edge.js';
-import type { QueryEdgeOptions } from '../query-edge-options.js';
+import { queryEdge, type QueryEdge } from '../query/query-edge.js';
+import type { QueryEdgeOptions } from '../query/query-edge-options.js';
 import { MemoryReplica } from './memory-replica.js';
 
 type Handler = handleUnaryCall<GetProjectRequest, GetProjectResponse>;

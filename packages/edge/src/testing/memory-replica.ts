@@ -1,6 +1,6 @@
 import type { GetProjectRequest, GetProjectResponse } from '@banyan/contracts/projects';
 import type { Freshness } from '@banyan/subscriber';
-import type { EdgeReplica, ReadContext } from '../replica.js';
+import type { EdgeReplica, ReadContext } from '../query/replica.js';
 
 /** A replica in memory whose age and speed a test decides. */
 export class MemoryReplica implements EdgeReplica<GetProjectRequest, GetProjectResponse> {

@@ -3,10 +3,10 @@ import { hasNoSideEffects } from '@banyan/contracts/descriptors';
 import { stageReportOf, type EdgeReport, type EdgeReporting, type EdgeStage } from '@banyan/control';
 import { BanyanError, systemClock } from '@banyan/runtime';
 import { CallWatch } from './call-watch.js';
-import { Comparer } from './comparer.js';
-import { ComparisonQueue } from './comparison-queue.js';
-import { Evidence, type ChangeTally } from './evidence.js';
-import { FieldIgnores } from './field-diff.js';
+import { Comparer } from '../comparison/comparer.js';
+import { ComparisonQueue } from '../comparison/comparison-queue.js';
+import { Evidence, type ChangeTally } from '../comparison/evidence.js';
+import { FieldIgnores } from '../comparison/field-diff.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute } from './provider-call.js';
 import {

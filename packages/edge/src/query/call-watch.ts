@@ -1,7 +1,7 @@
 import { status, type Metadata, type StatusObject } from '@grpc/grpc-js';
 import { systemClock } from '@banyan/runtime';
-import type { Comparer, Question } from './comparer.js';
-import type { ChangeTally } from './evidence.js';
+import type { Comparer, Question } from '../comparison/comparer.js';
+import type { ChangeTally } from '../comparison/evidence.js';
 import type { CallObserver } from './passed-call.js';
 import type { CallRoute } from './provider-call.js';
 

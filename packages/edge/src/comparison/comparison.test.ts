@@ -8,7 +8,7 @@ import {
   type Sides,
 } from './comparison.js';
 import { FieldIgnores } from './field-diff.js';
-import type { ReplicaAnswer } from './replica-reader.js';
+import type { ReplicaAnswer } from '../query/replica-reader.js';
 
 interface Thing {
   version: number;

@@ -14,7 +14,7 @@ import { StageWatch } from '@banyan/control';
 import { testNats, uniqueName } from '@banyan/devstack';
 import type { QueryEdgeOptions } from './query-edge-options.js';
 import { queryEdge } from './query-edge.js';
-import { EdgeStand, projectOf, type EdgeSettings } from './testing/edge-stand.js';
+import { EdgeStand, projectOf, type EdgeSettings } from '../testing/edge-stand.js';
 
 let nats: Awaited<ReturnType<typeof testNats>>;
 const stands: EdgeStand[] = [];

@@ -5,7 +5,7 @@ import {
   type NextCall,
   type StatusObject,
 } from '@grpc/grpc-js';
-import type { ProviderAnswer } from './comparison.js';
+import type { ProviderAnswer } from '../comparison/comparison.js';
 
 /** A call on its way to the provider, as grpc-js's interceptors hand it on. (The type has no exported name.) */
 export type ProviderCall = ReturnType<NextCall>;

@@ -1,8 +1,8 @@
 import { status, type Metadata, type StatusObject } from '@grpc/grpc-js';
 import { BanyanError, systemClock } from '@banyan/runtime';
 import { CallWatch } from './call-watch.js';
-import type { Comparer } from './comparer.js';
-import type { ChangeTally } from './evidence.js';
+import type { Comparer } from '../comparison/comparer.js';
+import type { ChangeTally } from '../comparison/evidence.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
 import type { ReplicaCallParts, ReplicaDecision } from './replica-call.js';

@@ -4,8 +4,8 @@ import { type ComparisonQueue, type ComparisonJob } from './comparison-queue.js'
 import { compareSides, type ComparisonRules, type ProviderAnswer, type Sides } from './comparison.js';
 import type { ChangeTally } from './evidence.js';
 import { MessageCopies } from './message-copies.js';
-import { answerOf, askProvider, type CallRoute, type StatusCode } from './provider-call.js';
-import type { ReplicaAnswer, ReplicaReader } from './replica-reader.js';
+import { answerOf, askProvider, type CallRoute, type StatusCode } from '../query/provider-call.js';
+import type { ReplicaAnswer, ReplicaReader } from '../query/replica-reader.js';
 
 export interface ComparerParts<Request, Response> {
   method: MethodDefinition<Request, Response>;

@@ -2,8 +2,8 @@ import { InterceptingCall, Metadata, propagate, status, type Interceptor } from 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FallbackReason } from '@banyan/control';
 import { testNats, uniqueName } from '@banyan/devstack';
-import type { MemoryReplica } from './testing/memory-replica.js';
-import { EdgeStand, NEVER, projectOf, type EdgeSettings } from './testing/edge-stand.js';
+import type { MemoryReplica } from '../testing/memory-replica.js';
+import { EdgeStand, NEVER, projectOf, type EdgeSettings } from '../testing/edge-stand.js';
 
 let nats: Awaited<ReturnType<typeof testNats>>;
 const stands: EdgeStand[] = [];

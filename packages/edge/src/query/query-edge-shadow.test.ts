@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { testNats, uniqueName } from '@banyan/devstack';
-import { EdgeStand, NEVER, projectOf, type EdgeSettings } from './testing/edge-stand.js';
+import { EdgeStand, NEVER, projectOf, type EdgeSettings } from '../testing/edge-stand.js';
 
 let nats: Awaited<ReturnType<typeof testNats>>;
 const stands: EdgeStand[] = [];

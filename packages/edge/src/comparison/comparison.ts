@@ -1,7 +1,7 @@
 import type { ComparisonOutcome } from '@banyan/control';
 import { systemClock, wait } from '@banyan/runtime';
 import { differingFields, type FieldIgnores } from './field-diff.js';
-import type { ReplicaAnswer } from './replica-reader.js';
+import type { ReplicaAnswer } from '../query/replica-reader.js';
 
 /** What came of asking the provider. */
 export type ProviderAnswer<Response> =
