@@ -80,7 +80,10 @@ create table banyan.skipped_event (
   last_error text,
   reason text not null,
   skipped_by text not null,
-  skipped_at timestamp with time zone not null default now());
+  skipped_at timestamp with time zone not null default now(),
+  forgotten_at timestamp with time zone,
+  forgotten_by text,
+  forgotten_because text);
 
 create table banyan.subscriber_instance (
   subscriber text not null,
@@ -189,6 +192,43 @@ create view banyan.subscriber_status as
    FROM (banyan.subscription
      JOIN banyan."position" USING (subscriber, source))
   GROUP BY subscription.subscriber, subscription.source, subscription.started_at;
+
+CREATE OR REPLACE FUNCTION banyan.forget_skipped(p_subscriber text, p_source text, p_aggregate text, p_aggregate_id text, p_reason text, p_by text)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  v_partition smallint;
+  v_forgotten integer;
+begin
+  if coalesce(p_reason, '') = '' or coalesce(p_by, '') = '' then
+    raise exception 'forgetting needs a reason and a name' using errcode = 'invalid_parameter_value';
+  end if;
+  select partition into v_partition from banyan.parked_key k
+  where (k.subscriber, k.source, k.aggregate, k.aggregate_id) = (p_subscriber, p_source, p_aggregate, p_aggregate_id);
+  -- Lock first, in a statement of its own: what is read before it may be stale after it.
+  perform from banyan.position p where (p.subscriber, p.source, p.partition) = (p_subscriber, p_source, v_partition)
+  for update;
+  update banyan.parked_key k set skipped = false
+  where (k.subscriber, k.source, k.aggregate, k.aggregate_id) = (p_subscriber, p_source, p_aggregate, p_aggregate_id)
+    and skipped;
+  if not found then
+    return 0;
+  end if;
+  with gone as (
+    delete from banyan.parked_key k
+    where (k.subscriber, k.source, k.aggregate, k.aggregate_id) = (p_subscriber, p_source, p_aggregate, p_aggregate_id)
+      and state = 'skipped'
+    returning 1)
+  update banyan.position p set held_keys = held_keys - 1
+  from gone where (p.subscriber, p.source, p.partition) = (p_subscriber, p_source, v_partition);
+  update banyan.skipped_event e set forgotten_at = now(), forgotten_by = p_by, forgotten_because = p_reason
+  where (e.subscriber, e.source, e.aggregate, e.aggregate_id) = (p_subscriber, p_source, p_aggregate, p_aggregate_id)
+    and forgotten_at is null;
+  get diagnostics v_forgotten = row_count;
+  return v_forgotten;
+end $function$
+;
 
 CREATE OR REPLACE FUNCTION banyan.retry_parked(p_subscriber text, p_source text, p_aggregate text, p_aggregate_id text)
  RETURNS boolean

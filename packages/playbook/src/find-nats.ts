@@ -26,6 +26,14 @@ export function findNats({ given, env, folder }: NatsSearch): string {
   });
 }
 
+/** The databases of the nearest development stack, by service; none if there is no such stack. */
+export function findStackDatabases(folder: string): string[] {
+  const file = nearestStackFile(folder);
+  if (file === undefined) return [];
+  const { postgres } = JSON.parse(readFileSync(file, 'utf8')) as { postgres?: Record<string, string> };
+  return Object.values(postgres ?? {});
+}
+
 function nearestStackFile(folder: string): string | undefined {
   const file = join(folder, '.banyan', 'dev.json');
   if (existsSync(file)) return file;

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { ClosedConnectionError } from '@nats-io/nats-core';
 import { Command, CommanderError } from 'commander';
 import { BanyanError, messageOf } from '@banyan/runtime';
@@ -13,6 +14,8 @@ import { addStatus } from './commands/status.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { NotYet } from './not-yet.js';
 import { processTerminal, type Terminal } from './terminal.js';
+
+const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 export interface RunOptions {
   terminal: Terminal;
@@ -43,6 +46,7 @@ function programOf(surroundings: Surroundings): Command {
   const { terminal } = surroundings;
   const program = new Command('banyan')
     .description('Moves gRPC call edges to events, one stage at a time, with a way back at every step.')
+    .version(VERSION, '--version', 'print the version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

@@ -56,6 +56,8 @@ const RETRY = `select banyan.retry_parked($1, $2, $3, $4) as asked`;
 
 const SKIP = `select banyan.skip_parked($1, $2, $3, $4, $5, $6, $7) as skipped`;
 
+const FORGET = `select banyan.forget_skipped($1, $2, $3, $4, $5, $6) as forgotten`;
+
 /** The parked keys of a subscriber's database. */
 export class ParkedKeys {
   readonly #client: pg.Client;
@@ -67,7 +69,7 @@ export class ParkedKeys {
   /** @throws BanyanError BANYAN_DATABASE_UNREACHABLE, BANYAN_SCHEMA_MISSING */
   static async open(databaseUrl: string): Promise<ParkedKeys> {
     const client = new pg.Client({
-      connectionString: databaseUrl,
+      connectionString: checkedUrl(databaseUrl),
       application_name: 'banyan parked',
       connectionTimeoutMillis: 5000,
     });
@@ -122,6 +124,20 @@ export class ParkedKeys {
     const { rows } = await this.#client.query<{ skipped: number }>(SKIP, [...nameOf(key), all, reason, by]);
     return rows[0]?.skipped ?? 0;
   }
+
+  /** Says that a skipped key is right again. Returns how many skipped events are forgotten with it; 0: it is not skipped. */
+  async forget(key: ParkedKey, { reason, by }: { reason: string; by: string }): Promise<number> {
+    const { rows } = await this.#client.query<{ forgotten: number }>(FORGET, [...nameOf(key), reason, by]);
+    return rows[0]?.forgotten ?? 0;
+  }
+}
+
+/** The driver would take it for the path of a socket, or for a host named base. */
+function checkedUrl(url: string): string {
+  if (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw new BanyanError('BANYAN_OPTION_INVALID', `${JSON.stringify(url)} is no database address`, {
+    remedy: 'Write postgres://user:password@host:port/database.',
+  });
 }
 
 const nameOf = ({ subscriber, source, aggregate, aggregateId }: ParkedKey): string[] => [

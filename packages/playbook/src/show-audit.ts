@@ -19,7 +19,7 @@ export function auditLines(audit: StreamAudit): string[] {
     `${source}: ${range}, ${audit.compared} compared in ${audit.stretches} stretches, ${audit.tookMs} ms`,
     `  messages   ${audit.messages}${audit.notRetained > 0 ? `; not retained: ${audit.notRetained}` : ''}`,
     `  missing    ${audit.missingInside} inside, ${audit.missingAtEnd} at the end`,
-    `  foreign    ${audit.otherEvents} other events, ${audit.strangers} strangers, ${audit.brokenLinks} broken links`,
+    `  foreign    ${audit.otherEvents} other events, ${counted(audit.strangers, 'stranger')}, ${audit.brokenLinks} broken links`,
     `  digests    stream ${short(digests.stream)}, database ${short(digests.database)}`,
     ...(holes.length === 0 ? [] : [`  holes      ${rangesOf(holes)}`]),
     ...differences
@@ -54,6 +54,8 @@ const PLANS: Record<RepairOutcome['plan'], string> = {
   serve: 'cannot be filled in place, and the outbox no longer has all of the stream: it is left as it is',
   decide: 'nothing is repaired before a person has decided which history is right',
 };
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function rangesOf(ranges: readonly PositionRange[]): string {
   const shown = ranges

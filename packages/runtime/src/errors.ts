@@ -73,7 +73,7 @@ export const ERROR_CODES = {
   BANYAN_GATE_REFUSED:
     'See what is missing in the message; `--force --reason "…"` overrides it and is audited.',
   BANYAN_CONTROL_UNREACHABLE:
-    'Check the NATS address; processes go on with their last known stages meanwhile.',
+    'Check the NATS address and that it can be reached from here; running processes go on without this command.',
   BANYAN_REPLICA_STALE:
     'The replica is older than the edge’s staleness budget; check the relay and the subscriber.',
   BANYAN_REPLICA_FAILED:

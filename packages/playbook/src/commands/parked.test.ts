@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { testDatabase, type TestDatabase } from '@banyan/devstack';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../main.js';
@@ -19,18 +22,23 @@ beforeEach(async () => {
 
 afterEach(() => database.drop());
 
-async function banyan(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+
+const banyan = (...args: string[]): Promise<Ran> =>
+  banyanIn({ folder: '/', env: { DATABASE_URL: database.url } }, ...args);
+
+async function banyanIn(where: { folder: string; env: NodeJS.ProcessEnv }, ...args: string[]): Promise<Ran> {
   const [out, err]: [string[], string[]] = [[], []];
   const terminal = {
     out: (line: string) => void out.push(line),
     err: (line: string) => void err.push(line),
     confirm: undefined,
   };
-  const code = await run(['parked', ...args], {
-    terminal,
-    env: { DATABASE_URL: database.url },
-    folder: '/',
-  });
+  const code = await run(['parked', ...args], { terminal, ...where });
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
@@ -67,6 +75,42 @@ describe('banyan parked', () => {
     expect(JSON.parse(out)).toMatchObject({ ok: true, skipped: 1, reason: 'a test' });
     const { rows } = await database.pool.query<object>('select n, reason from banyan.skipped_event');
     expect(rows).toEqual([{ n: '8', reason: 'a test' }]);
+  });
+
+  it('takes a skipped key back among the fresh ones, with a reason, and keeps what was skipped', async () => {
+    expect((await banyan('forget', 'projects/project/p1', '--reason', 'r')).err).toMatch(
+      /nothing of projects\/project\/p1 was skipped/,
+    );
+    await banyan('skip', 'projects/project/p1', '--all', '--reason', 'a test');
+    const { out } = await banyan('forget', 'projects/project/p1', '--reason', 'corrected', '--json');
+    expect(JSON.parse(out)).toMatchObject({ ok: true, forgotten: 2, reason: 'corrected' });
+    const { rows } = await database.pool.query<object>(`
+      select forgotten_because, (select sum(held_keys)::integer from banyan.position) as held,
+        (select count(*)::integer from banyan.parked_key) as keys from banyan.skipped_event where n = 8`);
+    expect(rows).toEqual([{ forgotten_because: 'corrected', held: 0, keys: 0 }]);
+  });
+
+  it('forgets a skipped event while others of its key still wait', async () => {
+    await banyan('skip', 'projects/project/p1', '--reason', 'a test');
+    expect(await banyan('forget', 'projects/project/p1', '--reason', 'corrected')).toMatchObject({ code: 0 });
+    const { rows } = await database.pool.query<object>('select state, skipped from banyan.parked_key');
+    expect(rows).toEqual([{ state: 'retrying', skipped: false }]);
+  });
+
+  it('finds the databases of the development stack', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'banyan-parked-'));
+    mkdirSync(join(folder, '.banyan'));
+    const stack = { postgres: { tasks: database.url } };
+    writeFileSync(join(folder, '.banyan', 'dev.json'), JSON.stringify(stack));
+    expect((await banyanIn({ folder, env: {} }, 'list')).out).toMatch(/projects\/project\/p1/);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('says what is wrong with an address', async () => {
+    expect(await banyan('list', '--database-url', 'rubbish')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('BANYAN_OPTION_INVALID: "rubbish" is no database address'),
+    });
   });
 
   it('fails for a key that is not parked, and without a database', async () => {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { BanyanError } from '@banyan/runtime';
 import { EXIT } from '../exit-code.js';
-import { ParkedKeys, type KeyFilter, type ParkedKey } from '../parked-keys.js';
+import type { KeyFilter, ParkedKey } from '../parked-keys.js';
+import { ParkedPlaces, type ParkedPlace } from '../parked-places.js';
 import { ago, table } from '../table.js';
 import { userName, type Surroundings } from './command-options.js';
 
@@ -16,6 +17,7 @@ Examples:
   banyan parked retry projects/project/p1
   banyan parked retry --all
   banyan parked skip projects/project/p1 --reason "created by a defect, PROJ-17"
+  banyan parked forget projects/project/p1 --reason "corrected by hand"
 
 Exit codes: 0 done; 1 failed, or there is no such key.`;
 
@@ -54,11 +56,21 @@ export function addParked(program: Command, surroundings: Surroundings): void {
     .action((key: string, options: ParkedOptions & { all?: boolean; reason: string }) =>
       skip(key, options, surroundings),
     );
+  withOptions(parked.command('forget'))
+    .description(
+      'says that a key is right again in spite of what was skipped: it counts as fresh from then on',
+    )
+    .argument('<key>', KEY_ARGUMENT)
+    .requiredOption('--reason <text>', 'why; it is kept with the skipped events')
+    .action((key: string, options: ParkedOptions & { reason: string }) => forget(key, options, surroundings));
 }
 
 function withOptions(command: Command): Command {
   return command
-    .option('--database-url <url>', 'the database that the subscriber writes to; else DATABASE_URL')
+    .option(
+      '--database-url <url>',
+      'the database that the subscriber writes to; else DATABASE_URL, else .banyan/dev.json',
+    )
     .option('--subscriber <name>', 'only of this subscriber')
     .option('--source <name>', 'only of this source')
     .option('--json', 'print one JSON object on standard output')
@@ -66,9 +78,9 @@ function withOptions(command: Command): Command {
 }
 
 async function list(options: ParkedOptions, surroundings: Surroundings): Promise<void> {
-  await withKeys(options, surroundings, async (keys) => {
-    const found = await keys.list(filterOf(undefined, options));
-    const subscribers = await keys.subscribers();
+  await within(options, surroundings, async (places) => {
+    const found = (await places.list(filterOf(undefined, options))).map(({ key }) => key);
+    const subscribers = await places.subscribers();
     const lines = found.length === 0 ? [nothingParked(subscribers)] : linesOf(found);
     return { json: { subscribers, keys: found }, lines };
   });
@@ -81,9 +93,9 @@ function nothingParked(subscribers: readonly string[]): string {
     : `nothing is parked (subscribers here: ${subscribers.join(', ')})`;
 }
 
-async function show(key: string, options: ParkedOptions, surroundings: Surroundings): Promise<void> {
-  await withKeys(options, surroundings, async (keys) => {
-    const found = await theOne(keys, key, options);
+async function show(written: string, options: ParkedOptions, surroundings: Surroundings): Promise<void> {
+  await within(options, surroundings, async (places) => {
+    const { keys, key: found } = await theOne(places, written, options);
     const events = await keys.events(found);
     const rows = events.map((each) => [
       each.position,
@@ -102,31 +114,33 @@ async function show(key: string, options: ParkedOptions, surroundings: Surroundi
 }
 
 async function retry(
-  key: string | undefined,
+  written: string | undefined,
   options: ParkedOptions & { all?: boolean },
   surroundings: Surroundings,
 ): Promise<void> {
-  await withKeys(options, surroundings, async (keys) => {
-    if ((key === undefined) === (options.all !== true))
+  await within(options, surroundings, async (places) => {
+    if ((written === undefined) === (options.all !== true))
       throw new BanyanError('BANYAN_OPTION_INVALID', 'retry takes a key or --all', {
         remedy: 'Give one of the two.',
       });
     const found =
-      key === undefined ? await keys.list(filterOf(undefined, options)) : [await theOne(keys, key, options)];
+      written === undefined
+        ? await places.list(filterOf(undefined, options))
+        : [await theOne(places, written, options)];
     const asked: string[] = [];
-    for (const each of found) if (await keys.retry(each)) asked.push(keyOf(each));
+    for (const { keys, key } of found) if (await keys.retry(key)) asked.push(keyOf(key));
     const words = asked.length === 1 ? '1 key is tried again' : `${asked.length} keys are tried again`;
     return { json: { retried: asked }, lines: [`${words} by the running subscriber`] };
   });
 }
 
 async function skip(
-  key: string,
+  written: string,
   options: ParkedOptions & { all?: boolean; reason: string },
   surroundings: Surroundings,
 ): Promise<void> {
-  await withKeys(options, surroundings, async (keys) => {
-    const found = await theOne(keys, key, options);
+  await within(options, surroundings, async (places) => {
+    const { keys, key: found } = await theOne(places, written, options);
     const by = userName(surroundings.env);
     const skipped = await keys.skip(found, { all: options.all === true, reason: options.reason, by });
     const lines = [
@@ -136,38 +150,54 @@ async function skip(
   });
 }
 
+async function forget(
+  written: string,
+  options: ParkedOptions & { reason: string },
+  surroundings: Surroundings,
+): Promise<void> {
+  await within(options, surroundings, async (places) => {
+    const { keys, key } = await theOne(places, written, options);
+    const by = userName(surroundings.env);
+    const forgotten = await keys.forget(key, { reason: options.reason, by });
+    if (forgotten === 0)
+      throw new BanyanError('BANYAN_PARKED_UNKNOWN', `nothing of ${keyOf(key)} was skipped`);
+    const lines = [`${keyOf(key)} counts as right again; the skipped events stay in banyan.skipped_event`];
+    return { json: { key: keyOf(key), forgotten, by, reason: options.reason }, lines };
+  });
+}
+
 /** What a command has to say, for programs and for people. */
 interface Told {
   json: Record<string, unknown>;
   lines: string[];
 }
 
-async function withKeys(
+async function within(
   options: ParkedOptions,
-  { env, terminal, ended }: Surroundings,
-  work: (keys: ParkedKeys) => Promise<Told>,
+  { env, folder, terminal, ended }: Surroundings,
+  work: (places: ParkedPlaces) => Promise<Told>,
 ): Promise<void> {
-  const url = options.databaseUrl ?? env['DATABASE_URL'] ?? '';
-  if (url === '') throw new BanyanError('BANYAN_DATABASE_UNREACHABLE', 'no database address is known');
-  const keys = await ParkedKeys.open(url);
+  const places = await ParkedPlaces.open({ given: options.databaseUrl, env, folder });
   try {
-    const { json, lines } = await work(keys);
+    const { json, lines } = await work(places);
     if (options.json === true) terminal.out(JSON.stringify({ ok: true, ...json }));
     else for (const line of lines) terminal.out(line);
     ended(EXIT.done);
   } finally {
-    await keys.close();
+    await places.close();
   }
 }
 
 /** The one key that is meant. @throws BanyanError BANYAN_PARKED_UNKNOWN for none, or several subscribers' */
-async function theOne(keys: ParkedKeys, key: string, options: ParkedOptions): Promise<ParkedKey> {
-  const found = await keys.list(filterOf(key, options));
+async function theOne(places: ParkedPlaces, written: string, options: ParkedOptions): Promise<ParkedPlace> {
+  const found = await places.list(filterOf(written, options));
   const [one] = found;
   if (one !== undefined && found.length === 1) return one;
-  const subscribers = found.map(({ subscriber }) => subscriber).join(', ');
+  const subscribers = found.map(({ key }) => key.subscriber).join(', ');
   const what =
-    one === undefined ? `${key} is not parked` : `${key} is parked by ${subscribers}: give --subscriber`;
+    one === undefined
+      ? `${written} is not parked`
+      : `${written} is parked by ${subscribers}: give --subscriber`;
   throw new BanyanError('BANYAN_PARKED_UNKNOWN', what);
 }
 

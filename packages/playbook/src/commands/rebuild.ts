@@ -159,7 +159,12 @@ async function giveRebuild<Result>(
 ): Promise<Result> {
   const answer = await giveTo<Result>(connection, rebuildSubjectOf(subscriber), task);
   if (answer !== undefined) return answer;
-  throw new BanyanError('BANYAN_REBUILD_UNREACHABLE', `no instance of ${subscriber} takes rebuilds`);
+  const known = [...new Set((await collectSubscribers(connection)).map((each) => each.subscriber))].sort();
+  const there = known.length === 0 ? 'no subscriber answers' : `subscribers here: ${known.join(', ')}`;
+  throw new BanyanError(
+    'BANYAN_REBUILD_UNREACHABLE',
+    `no instance of ${subscriber} takes rebuilds; ${there}`,
+  );
 }
 
 async function acceptEpoch(

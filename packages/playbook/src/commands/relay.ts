@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { RelayAuditReport, RelayReport } from '@banyan/contracts';
+import { BanyanError } from '@banyan/runtime';
 import { reach } from '../control-plane.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
@@ -13,6 +14,7 @@ import { addRelayRepair } from './relay-repair.js';
 const EXAMPLES = `
 Examples:
   banyan relay status
+  banyan relay status projects
   banyan relay status --json
 
 Exit codes: 0 each source has a leader and none refuses; 1 not so.`;
@@ -49,17 +51,32 @@ function addRelayStatus(relay: Command, surroundings: Surroundings): void {
   relay
     .command('status')
     .description('what each relay process does for each source')
+    .argument('[source]', 'only of this source')
     .option('--nats <url>', 'NATS address; else NATS_URL, else the nearest .banyan/dev.json')
     .option('--json', 'print one JSON object on standard output')
     .addHelpText('after', EXAMPLES)
-    .action(async (options: RelayOptions) => {
+    .action(async (source: string | undefined, options: RelayOptions) => {
       const connection = await reach(findNats({ given: options.nats, ...surroundings }));
       try {
-        tell(await collectRelayReports(connection), options, surroundings);
+        const all = await collectRelayReports(connection);
+        tell(source === undefined ? all : onlyOf(source, all), options, surroundings);
       } finally {
         await connection.close();
       }
     });
+}
+
+/** @throws BanyanError BANYAN_RELAY_UNREACHABLE if no relay has that source */
+function onlyOf(source: string, reports: readonly RelayReport[]): RelayReport[] {
+  const known = [...new Set(reports.flatMap(({ sources }) => sources.map((each) => each.source)))].sort();
+  if (known.includes(source)) {
+    return reports.map((report) => ({
+      ...report,
+      sources: report.sources.filter((each) => each.source === source),
+    }));
+  }
+  const there = known.length === 0 ? 'no relay answers at all' : `relays answer for ${known.join(', ')}`;
+  throw new BanyanError('BANYAN_RELAY_UNREACHABLE', `no relay of ${source} answers: ${there}`);
 }
 
 function tell(
