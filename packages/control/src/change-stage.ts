@@ -27,6 +27,7 @@ export interface StageChanged {
  * some do not run it in time: they are named in `missing`.
  *
  * @throws BANYAN_STAGE_CONFLICT if the edge's last change is not the expected one
+ * @throws BANYAN_SHARE_INVALID
  * @throws BANYAN_CONTROL_UNREACHABLE
  */
 export async function changeStage(connection: NatsConnection, change: StageChange): Promise<StageChanged> {

@@ -1,10 +1,13 @@
 import { parseEdge, type EdgeName } from './edge-name.js';
-import type { StageRecord } from './stage-record.js';
+import { inShare, type Ramp } from './ramp.js';
+import { rampOf, type StageRecord } from './stage-record.js';
 import { ladderOf, type Ladder, type QueryStage } from './stage.js';
 
 /** The stage that a process runs an edge at, and where it has it from. */
 export interface RunningStage {
   readonly stage: QueryStage;
+  /** Set while only a share of the keys runs `stage`. */
+  readonly ramp?: Ramp;
   /** 0 while no change was ever seen. */
   readonly change: number;
   readonly changeId: string;
@@ -21,6 +24,7 @@ export interface HeldRecord {
   change?: number;
   changeId?: string;
   stage?: QueryStage;
+  share?: number;
 }
 
 export interface EdgeDeclaration {
@@ -51,7 +55,7 @@ export class EdgeStage {
     this.ladder = ladderOf(declaration.stages);
     this.#running = { stage: this.ladder[0], change: 0, changeId: '', since: '', origin: 'floor' };
     const lastKnown = lastKnownOf(this.name.text);
-    if (lastKnown === undefined || !this.ladder.includes(lastKnown.stage)) return;
+    if (lastKnown === undefined || !this.#supports(lastKnown)) return;
     this.#record = lastKnown;
     this.#running = runningOf(lastKnown, 'file');
     this.#persistedId = lastKnown.changeId;
@@ -99,12 +103,17 @@ export class EdgeStage {
 
   #judge(record: StageRecord | undefined): 'applied' | 'same' | HeldRecord['reason'] {
     if (record === undefined) return 'unreadable';
-    if (!this.ladder.includes(record.stage)) return 'unsupported';
+    if (!this.#supports(record)) return 'unsupported';
     const { change, changeId, since } = this.#running;
     if (record.changeId === changeId) return 'same';
     // Two changes of one number: the broker lost one of them. The later decision holds, in every process alike.
     const later = record.change > change || (record.change === change && record.at > since);
     return later ? 'applied' : 'older';
+  }
+
+  /** During a ramp a process runs two stages. */
+  #supports({ stage, from, share }: StageRecord): boolean {
+    return this.ladder.includes(stage) && (share === undefined || this.ladder.includes(from));
   }
 
   #follow(record: StageRecord): void {
@@ -116,11 +125,26 @@ export class EdgeStage {
   }
 }
 
-function runningOf(record: StageRecord, origin: RunningStage['origin']): RunningStage {
-  const { stage, change, changeId, at } = record;
-  return { stage, change, changeId, since: at, origin };
+/** What a ramp goes by: requests of one key run one stage. */
+export interface RampKey {
+  /** What the key identifies, e.g. `project`. Edges that name the same group move the same keys at the same share. */
+  by: string;
+  /** undefined: the request has no key, and is the last to move. */
+  key: string | undefined;
 }
 
-function summaryOf({ change, changeId, stage }: StageRecord): Omit<HeldRecord, 'reason'> {
-  return { change, changeId, stage };
+/** The stage that a request runs at. */
+export function stageFor({ stage, ramp }: RunningStage, { by, key }: RampKey): QueryStage {
+  if (ramp === undefined) return stage;
+  return key !== undefined && inShare(ramp.share, by, key) ? stage : ramp.from;
+}
+
+function runningOf(record: StageRecord, origin: RunningStage['origin']): RunningStage {
+  const { stage, change, changeId, at } = record;
+  const ramp = rampOf(record);
+  return { stage, ...(ramp === undefined ? {} : { ramp }), change, changeId, since: at, origin };
+}
+
+function summaryOf({ change, changeId, stage, share }: StageRecord): Omit<HeldRecord, 'reason'> {
+  return { change, changeId, stage, ...(share === undefined ? {} : { share }) };
 }

@@ -8,15 +8,21 @@ import {
   type Percentiles,
 } from './report.js';
 
-/** What all processes measured, per change, oldest change first. */
+/** What all processes measured, per change and the stage that the calls ran at, oldest change first. */
 export function sumEvidence(reports: readonly EdgeReport[]): ChangeEvidence[] {
   const byChange = new Map<string, ChangeEvidence>();
   for (const evidence of reports.flatMap((report) => report.evidence)) {
-    const key = `${evidence.change} ${evidence.changeId}`;
+    const key = `${evidence.change} ${evidence.changeId} ${evidence.stage}`;
     const sum = byChange.get(key);
     byChange.set(key, sum === undefined ? evidence : add(sum, evidence));
   }
   return [...byChange.values()].sort((a, b) => a.change - b.change);
+}
+
+/** What was measured under one change, at whichever stage; undefined: nothing. */
+export function evidenceOf(reports: readonly EdgeReport[], changeId: string): ChangeEvidence | undefined {
+  const all = sumEvidence(reports).filter((each) => each.changeId === changeId);
+  return all.length === 0 ? undefined : all.reduce(add);
 }
 
 function add(a: ChangeEvidence, b: ChangeEvidence): ChangeEvidence {

@@ -79,6 +79,25 @@ describe('the gate', () => {
     expect(ask([reportOf({})], { from: 'call', to: 'shadow' }).outcome).toBe('pass');
   });
 
+  it('asks a share for calls of its own before more keys follow, and counts what both stages compared', () => {
+    const question: Partial<GateQuestion> = { ramp: { from: 'shadow', share: 10 } };
+    const below = reportOf({ equal: 150 });
+    expect(ask([reportOf({ equal: 200 })], question)).toEqual({
+      outcome: 'not-enough',
+      reasons: ['no call of the share has run at prefer-replica yet'],
+    });
+    const [measured] = reportOf({ equal: 50 }).evidence;
+    const above = {
+      ...measured!,
+      stage: 'prefer-replica' as const,
+      calls: { ok: 9, failed: 0, byReplica: 9 },
+    };
+    const both = { ...below, evidence: [...below.evidence, above] };
+    expect(ask([both], question).outcome).toBe('pass');
+    const wrong = { ...above, comparisons: { ...above.comparisons, wrong: 1 } };
+    expect(ask([{ ...below, evidence: [...below.evidence, wrong] }], question).outcome).toBe('fail');
+  });
+
   it('knows nothing without processes', () => {
     expect(ask([], { from: 'call', to: 'shadow' })).toEqual({
       outcome: 'not-enough',

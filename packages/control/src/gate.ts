@@ -1,5 +1,6 @@
 import { resolveOptions, wholeNumber, type OptionRules } from '@banyan/runtime';
-import { noComparisons, sumEvidence } from './evidence-sum.js';
+import { evidenceOf, noComparisons, sumEvidence } from './evidence-sum.js';
+import type { Ramp } from './ramp.js';
 import type { ComparisonCounts, EdgeReport } from './report.js';
 import type { QueryStage } from './stage.js';
 
@@ -12,6 +13,8 @@ export interface GateVerdict {
 export interface GateQuestion {
   from: QueryStage;
   to: QueryStage;
+  /** The ramp in force, if the question is whether more keys may go to `to`. */
+  ramp?: Ramp | null;
   /** The id of the change in force: only what was measured since then counts. Empty before the first change. */
   changeId: string;
   /** What each process that has the edge says of it. */
@@ -32,6 +35,7 @@ export function stageGate(question: GateQuestion, options: GateOptions = {}): Ga
   if (question.to === 'prefer-replica' || question.to === 'replica') {
     findings.push(...parity(question, minComparisons), ...replicasFresh(question));
   }
+  if (question.ramp && question.ramp.share > 0) findings.push(...rampedCalls(question));
   return verdictOf(findings);
 }
 
@@ -55,8 +59,7 @@ function processesRun({ reports, changeId }: GateQuestion): Finding[] {
 }
 
 function parity({ reports, changeId }: GateQuestion, minimum: number): Finding[] {
-  const evidence = sumEvidence(reports).find((each) => each.changeId === changeId);
-  const counts = evidence?.comparisons ?? noComparisons();
+  const counts = evidenceOf(reports, changeId)?.comparisons ?? noComparisons();
   const findings: Finding[] = disagreements(counts).map((reason) => ['fail', reason]);
   const agreed = counts.equal + counts.late;
   const unjudged = counts.unjudged > 0 ? ` (${counts.unjudged} could not be judged)` : '';
@@ -67,6 +70,14 @@ function parity({ reports, changeId }: GateQuestion, minimum: number): Finding[]
       `${agreed} of ${minimum} comparisons made, ${minimum - agreed} missing${unjudged}`,
     ]);
   return findings;
+}
+
+/** A larger share needs the smaller one to have carried something. */
+function rampedCalls({ reports, changeId, to }: GateQuestion): Finding[] {
+  const ramped = sumEvidence(reports).find((each) => each.changeId === changeId && each.stage === to);
+  const calls = ramped === undefined ? 0 : ramped.calls.ok + ramped.calls.failed;
+  if (calls === 0) return [['not-enough', `no call of the share has run at ${to} yet`]];
+  return [['pass', `${calls} calls of the share ran at ${to}`]];
 }
 
 function disagreements({ wrong, missing, extra, oneSided }: ComparisonCounts): string[] {

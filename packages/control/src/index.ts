@@ -17,7 +17,16 @@ export {
   type Move,
   type QueryStage,
 } from './stage.js';
-export { EdgeStage, type EdgeDeclaration, type HeldRecord, type RunningStage } from './edge-stage.js';
+export {
+  EdgeStage,
+  stageFor,
+  type EdgeDeclaration,
+  type HeldRecord,
+  type RampKey,
+  type RunningStage,
+} from './edge-stage.js';
+export { inShare, type Ramp } from './ramp.js';
+export { planShareDown, planShareUp, type ShareMove, type Standing, type WantedMove } from './ramp-plan.js';
 export {
   STAGE_BUCKET,
   StageStore,
@@ -25,7 +34,7 @@ export {
   type StageWrite,
   type StoredStage,
 } from './stage-store.js';
-export type { StageRecord } from './stage-record.js';
+export { type StageRecord } from './stage-record.js';
 export type { Connection } from './connection.js';
 export { noComparisons, noFallbacks } from './evidence-sum.js';
 export {

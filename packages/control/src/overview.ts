@@ -3,7 +3,8 @@ import type { HeldRecord } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
 import { stageGate, type GateOptions, type GateVerdict } from './gate.js';
 import type { ChangeEvidence, EdgeReport, FreshnessReport, ProcessReport } from './report.js';
-import type { StageRecord } from './stage-record.js';
+import type { Ramp } from './ramp.js';
+import { rampOf, type StageRecord } from './stage-record.js';
 import { commonLadder, stageAbove, type Ladder, type QueryStage } from './stage.js';
 
 /** All that is known of one edge: the bucket's record and what its processes say. */
@@ -11,6 +12,8 @@ export interface EdgeOverview {
   edge: string;
   kind: 'query';
   stage: QueryStage;
+  /** Set while only a share of the keys runs `stage`; null: all do. */
+  ramp: Ramp | null;
   change: number;
   changeId: string;
   /** When, by whom and why the stage was changed last; null before the first change. */
@@ -19,12 +22,17 @@ export interface EdgeOverview {
   why: string | null;
   /** The stages that all its processes support; null if none runs. */
   ladder: Ladder | null;
+  /** What a share of its keys is counted by, e.g. `project`; null if some process has no key, or another. */
+  rampBy: string | null;
   processes: ProcessOverview[];
   /** Of all processes together, per change, oldest first. */
   evidence: ChangeEvidence[];
   /** Of the stalest process; null if none runs. */
   freshness: FreshnessReport | null;
-  /** The next stage up and what its gate says; null at the top, or if no process runs. */
+  /**
+   * The next stage up and what its gate says; while a share is in force that is the same stage for more keys. Null at the
+   * top, or if no process runs.
+   */
   next: (GateVerdict & { stage: QueryStage }) | null;
 }
 
@@ -33,6 +41,7 @@ export interface ProcessOverview {
   instance: string;
   pid: number;
   stage: QueryStage;
+  ramp?: Ramp;
   change: number;
   /** Whether it runs the edge's last change. */
   inForce: boolean;
@@ -75,34 +84,39 @@ function overviewOf(edge: string, { record, reports, options }: Known): EdgeOver
     by: record?.by ?? null,
     why: record?.why ?? null,
     ladder,
+    rampBy: rampByOf(edgeReports),
     processes: own.map(({ process, report }) => processOf(process, report, last.changeId)),
     evidence: sumEvidence(edgeReports),
     freshness: stalest(edgeReports),
-    next: nextOf({ from: last.stage, changeId: last.changeId, ladder, reports: edgeReports }, options),
+    next: nextOf({ ...last, ladder, reports: edgeReports }, options),
   };
 }
 
-type Last = Pick<EdgeOverview, 'stage' | 'change' | 'changeId' | 'since'>;
+type Last = Pick<EdgeOverview, 'stage' | 'ramp' | 'change' | 'changeId' | 'since'>;
 
 /** The edge's last change: the bucket's, unless a process knows a later one that the broker has lost. */
 function lastChange(record: StageRecord | undefined, reports: readonly EdgeReport[]): Last {
-  const all: Last[] = reports.map(({ running: { stage, change, changeId, since } }) => {
-    return { stage, change, changeId, since: since === '' ? null : since };
+  const all: Last[] = reports.map(({ running: { stage, ramp = null, change, changeId, since } }) => {
+    return { stage, ramp, change, changeId, since: since === '' ? null : since };
   });
   if (record !== undefined) {
     const { stage, change, changeId, at } = record;
-    all.unshift({ stage, change, changeId, since: at });
+    all.unshift({ stage, ramp: rampOf(record) ?? null, change, changeId, since: at });
   }
   return all.reduce((best, each) => (each.change > best.change ? each : best), all[0] ?? NOTHING);
 }
 
-const NOTHING: Last = { stage: 'call', change: 0, changeId: '', since: null };
+const NOTHING: Last = { stage: 'call', ramp: null, change: 0, changeId: '', since: null };
 
 function processOf(process: ProcessReport, { running, held }: EdgeReport, changeId: string): ProcessOverview {
   const { service, instance, pid } = process;
-  const { stage, change } = running;
+  const { stage, ramp, change } = running;
   const inForce = running.changeId === changeId;
-  return { service, instance, pid, stage, change, inForce, ...(held === undefined ? {} : { held }) };
+  const ramping = ramp === undefined ? {} : { ramp };
+  return {
+    ...{ service, instance, pid, stage, ...ramping, change, inForce },
+    ...(held === undefined ? {} : { held }),
+  };
 }
 
 function stalest(reports: readonly EdgeReport[]): FreshnessReport | null {
@@ -111,18 +125,24 @@ function stalest(reports: readonly EdgeReport[]): FreshnessReport | null {
   return all[0] ?? null;
 }
 
-interface NextQuestion {
-  from: QueryStage;
-  changeId: string;
+/** One group for all processes, or none: keys must move alike in each. */
+function rampByOf(reports: readonly EdgeReport[]): string | null {
+  const [first, ...others] = new Set(reports.map(({ rampBy }) => rampBy));
+  return others.length === 0 ? (first ?? null) : null;
+}
+
+interface NextQuestion extends Last {
   ladder: Ladder | null;
   reports: readonly EdgeReport[];
 }
 
 function nextOf(
-  { from, changeId, ladder, reports }: NextQuestion,
+  { stage, ramp, changeId, ladder, reports }: NextQuestion,
   options: GateOptions,
 ): EdgeOverview['next'] {
-  const to = ladder === null ? undefined : stageAbove(ladder, from);
+  if (ladder === null) return null;
+  const to = ramp === null ? stageAbove(ladder, stage) : stage;
   if (to === undefined) return null;
-  return { stage: to, ...stageGate({ from, to, changeId, reports }, options) };
+  const from = ramp?.from ?? stage;
+  return { stage: to, ...stageGate({ from, to, ramp, changeId, reports }, options) };
 }

@@ -22,6 +22,8 @@ export interface EdgeReport {
   };
   /** A record in the bucket that the process does not follow. */
   held?: HeldRecord;
+  /** What the process ramps by, e.g. `project`; absent: none of its requests has a key, so all move at 100 %. */
+  rampBy?: string;
   freshness: FreshnessReport;
   /** What was measured, per change, oldest first; the last few changes only, since the process started. */
   evidence: ChangeEvidence[];
@@ -36,10 +38,11 @@ export interface FreshnessReport {
   fresh: boolean;
 }
 
-/** What was measured while one change was in force. */
+/** What was measured at one stage while one change was in force. During a ramp a change has two of them. */
 export interface ChangeEvidence {
   change: number;
   changeId: string;
+  /** The stage that the calls ran at. */
   stage: QueryStage;
   calls: CallCounts;
   /** Of calls as their caller saw them. */

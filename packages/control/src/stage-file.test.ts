@@ -43,6 +43,12 @@ describe('the file of last known stages', () => {
     expect(readdirSync(join(folder, 'state'))).toEqual(['stages.json']);
   });
 
+  it('gives a share back as it was put', async () => {
+    const ramping: StageRecord = { ...recordOf('a -> b.C', 1), share: 0.5 };
+    await open().put(ramping);
+    expect(open().get('a -> b.C')).toEqual(ramping);
+  });
+
   it('survives rubbish in its place, and replaces it', async () => {
     const file = open();
     writeFileSync(file.path, '{"stages": [{"edge":');

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, type Logger } from '@banyan/runtime';
-import { isRecord, type StageRecord } from './stage-record.js';
+import { readRecord, storedForm, type StageRecord } from './stage-record.js';
 
 /**
  * The last known stage of each edge on the local disk, so that a process which starts without the broker goes on where it
@@ -52,7 +52,7 @@ export class StageFile {
 
   async #save(): Promise<void> {
     const temporary = `${this.path}.tmp`;
-    const text = JSON.stringify({ stages: [...this.#records.values()] }, undefined, 2);
+    const text = JSON.stringify({ stages: [...this.#records.values()].map(storedForm) }, undefined, 2);
     await withFile(temporary, 'w', async (file) => {
       await file.writeFile(text);
       await file.sync();
@@ -64,7 +64,8 @@ export class StageFile {
   #load(): StageRecord[] {
     try {
       const { stages } = JSON.parse(readFileSync(this.path, 'utf8')) as { stages?: unknown };
-      return Array.isArray(stages) ? stages.filter(isRecord) : [];
+      if (!Array.isArray(stages)) return [];
+      return stages.map(readRecord).filter((record) => record !== undefined);
     } catch (error) {
       const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
       if (!missing)

@@ -1,3 +1,4 @@
+import { isShare, type Ramp } from './ramp.js';
 import { isQueryStage, type QueryStage } from './stage.js';
 
 /** One change of an edge's stage, as it lies in the bucket and in each process's state file. */
@@ -17,7 +18,10 @@ export interface StageRecord {
   why: string;
   /** When, ISO 8601. */
   at: string;
+  /** The stage before; while a share is in force, the one of all other keys, however often the share was changed. */
   from: QueryStage;
+  /** Percent of the keys that run `stage`, below 100; absent: all do. See `Ramp`. */
+  share?: number;
   /** What was known of the edge when it was changed: the gate's verdict. */
   evidence?: unknown;
   /** Set when the gate did not pass and the change was made all the same; `why` is the reason given. */
@@ -25,23 +29,46 @@ export interface StageRecord {
 }
 
 export function encodeRecord(record: StageRecord): string {
-  return JSON.stringify(record);
+  return JSON.stringify(storedForm(record));
 }
 
 /** Reads a record; undefined for anything that is none, a stage of a later version included. */
 export function decodeRecord(data: string): StageRecord | undefined {
   try {
-    const value: unknown = JSON.parse(data);
-    return isRecord(value) ? value : undefined;
+    return readRecord(JSON.parse(data) as unknown);
   } catch {
     return undefined;
   }
 }
 
-export function isRecord(value: unknown): value is StageRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const { edge, kind, stage, change, changeId, by, why, at, from } = value as Record<string, unknown>;
+/**
+ * A record as it is stored: the share is written into the stage, as `shadow@12.5`. A version that knows no shares would
+ * run the stage for all keys; so it takes the record for unreadable, and holds.
+ */
+export function storedForm({ share, ...record }: StageRecord): object {
+  return share === undefined ? record : { ...record, stage: `${record.stage}@${share}` };
+}
+
+/** The record in its stored form, parsed from JSON; undefined for anything that is none. */
+export function readRecord(value: unknown): StageRecord | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { stage: written } = value as { stage?: unknown };
+  const [stage, percent, ...rest] = typeof written === 'string' ? written.split('@') : [];
+  if (rest.length > 0 || percent === '') return undefined;
+  const share = percent === undefined ? undefined : Number(percent);
+  const record: object = { ...value, stage, ...(share === undefined ? {} : { share }) };
+  return isRecord(record) ? record : undefined;
+}
+
+function isRecord(value: object): value is StageRecord {
+  const { edge, kind, stage, change, changeId, by, why, at, from, share } = value as Record<string, unknown>;
   const texts = [edge, changeId, by, why, at].every((text) => typeof text === 'string');
   const counted = Number.isSafeInteger(change) && (change as number) > 0;
-  return texts && counted && kind === 'query' && isQueryStage(stage) && isQueryStage(from);
+  const shared = share === undefined || isShare(share);
+  return texts && counted && shared && kind === 'query' && isQueryStage(stage) && isQueryStage(from);
+}
+
+/** The ramp that a record stands for; undefined: all keys run its stage. */
+export function rampOf({ from, share }: StageRecord): Ramp | undefined {
+  return share === undefined ? undefined : { from, share };
 }

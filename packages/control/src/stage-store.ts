@@ -4,6 +4,7 @@ import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { BanyanError, messageOf, resolveOptions, wholeNumber, type OptionRules } from '@banyan/runtime';
 import { parseEdge, type EdgeName } from './edge-name.js';
+import { checkShare } from './ramp.js';
 import { decodeRecord, encodeRecord, type StageRecord } from './stage-record.js';
 import type { QueryStage } from './stage.js';
 
@@ -30,6 +31,8 @@ export interface StoredStage {
 export interface StageWrite {
   stage: QueryStage;
   from: QueryStage;
+  /** Percent of the keys that are to run `stage`; default, and 100: all. See `Ramp`. */
+  share?: number | undefined;
   by: string;
   why: string;
   evidence?: unknown;
@@ -101,8 +104,10 @@ export class StageStore {
    * Makes a change.
    *
    * @throws BANYAN_STAGE_CONFLICT if the edge's last change is not the expected one, or another writer was faster
+   * @throws BANYAN_SHARE_INVALID
    */
   async write(edge: EdgeName, write: StageWrite): Promise<StageRecord> {
+    checkShare(write.share ?? 100);
     const before = await this.read(edge);
     const seen = before?.record?.changeId;
     if (seen !== write.expected)
@@ -156,7 +161,7 @@ function stored(entry: KvEntry | null): StoredStage | undefined {
 }
 
 function newRecord(edge: EdgeName, change: number, write: StageWrite): StageRecord {
-  const { stage, from, by, why, evidence, forced } = write;
+  const { stage, from, share = 100, by, why, evidence, forced } = write;
   return {
     edge: edge.text,
     kind: 'query',
@@ -167,6 +172,7 @@ function newRecord(edge: EdgeName, change: number, write: StageWrite): StageReco
     why,
     at: new Date().toISOString(),
     from,
+    ...(share === 100 ? {} : { share }),
     ...(evidence === undefined ? {} : { evidence }),
     ...(forced === true ? { forced } : {}),
   };

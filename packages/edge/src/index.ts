@@ -1,4 +1,9 @@
 export { queryEdge, QueryEdge } from './query/query-edge.js';
-export type { BudgetOptions, CompareOptions, QueryEdgeOptions } from './query/query-edge-options.js';
+export type {
+  BudgetOptions,
+  CompareOptions,
+  QueryEdgeOptions,
+  RampOptions,
+} from './query/query-edge-options.js';
 export type { NotFoundStatus } from './query/replica-first.js';
 export type { EdgeReplica, ReadContext } from './query/replica.js';

@@ -34,12 +34,15 @@ describe('the banyan command', () => {
   let stage: EdgeStage;
   /** What the process says it has compared under its present change. */
   let measured: Partial<ComparisonCounts>;
+  /** What it says that it ramps by. */
+  let rampBy: string | undefined;
 
   beforeEach(async () => {
     nats = await testNats();
     folder = mkdtempSync(join(tmpdir(), 'banyan-command-'));
     edge = `${uniqueName('tasks')} -> projects.GetProject`;
     measured = {};
+    rampBy = undefined;
     watch = new StageWatch({ connection: nats.connection, stateDir: folder });
     stage = watch.edge({ edge, stages: QUERY_LADDER });
     reporter = new Reporter({ connection: nats.connection, service: 'tasks', edges: [{ report }] });
@@ -60,6 +63,7 @@ describe('the banyan command', () => {
     const counts = { calls, comparisons, latencyMs: NO_TIMES, lateMs: NO_TIMES, fallbacks: noFallbacks() };
     return {
       ...stageReportOf(stage),
+      ...(rampBy === undefined ? {} : { rampBy }),
       freshness: { asOfMs: 1, stalenessMs: 120, budgetMs: 2_000, fresh: true },
       evidence: [{ change, changeId, stage: at, ...counts, counterexamples: [] }],
     };
@@ -134,6 +138,28 @@ describe('the banyan command', () => {
     expect((await to('call')).code).toBe(0);
     expect(stage.running.stage).toBe('call');
     expect(await to('call')).toMatchObject({ code: 1 });
+  });
+
+  it('moves a share of the keys, raises and lowers it, and completes it', async () => {
+    const refused = await banyan(['advance', edge, '--share', '10', '--yes']);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.err).toContain('do not name one key to ramp by');
+    rampBy = 'project';
+    const begun = await banyan(['advance', edge, '--share', '10%', '--yes']);
+    expect(begun).toMatchObject({ code: 0 });
+    expect(begun.out).toContain(`${edge}: call -> shadow 10 %, else call`);
+    expect(stage.running).toMatchObject({ stage: 'shadow', ramp: { from: 'call', share: 10 } });
+    const shown = (await banyan(['status', edge])).out;
+    expect(shown).toContain('share      10 % by project');
+    expect(shown).toContain('shadow for more than 10 %: ready');
+    expect((await banyan(['advance', edge, '--share', '10', '--yes'])).err).toContain('not above the 10 %');
+    expect((await banyan(['advance', edge, '--share', '50', '--yes'])).code).toBe(0);
+    expect((await banyan(['back', edge, '--share', '0.5', '--yes'])).code).toBe(0);
+    expect(stage.running.ramp?.share).toBe(0.5);
+    expect((await banyan(['advance', edge, '--yes'])).code).toBe(0);
+    expect(stage.running.ramp).toBeUndefined();
+    expect(stage.running.stage).toBe('shadow');
+    expect((await banyan(['advance', edge, '--share', '101'])).code).toBe(1);
   });
 
   it('refuses to advance on answers that differ, unless forced with a reason that is recorded', async () => {

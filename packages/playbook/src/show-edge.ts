@@ -23,7 +23,7 @@ export function showEdges(edges: readonly EdgeOverview[], nowMs: number): string
     const latest = latestOf(edge);
     return [
       edge.edge,
-      edge.stage,
+      stageText(edge),
       edge.change,
       edge.since === null ? '-' : `${ago(edge.since, nowMs)} ago`,
       edge.by ?? '-',
@@ -48,7 +48,8 @@ export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], no
       : `change ${edge.change}, ${ago(edge.since, nowMs)} ago by ${edge.by ?? 'unknown'}`;
   return [
     edge.edge,
-    `  stage      ${edge.stage} (${since})`,
+    `  stage      ${stageText(edge)} (${since})`,
+    ...showRampKey(edge),
     `  in force   ${inForce(edge)}${edge.processes.map(showProcess).join('')}`,
     `  replica    ${freshness(edge.freshness)}`,
     `  next       ${showNext(edge)}`,
@@ -59,11 +60,22 @@ export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], no
 }
 
 /** What must hold, or be waited for, before the edge advances. */
-export function showNext({ next, ladder, stage }: EdgeOverview): string {
+export function showNext({ next, ladder, stage, ramp }: EdgeOverview): string {
   if (next === null)
     return ladder === null ? 'no process reports this edge' : `${stage} is the highest stage`;
   const outcome = { pass: 'ready', fail: 'refused', 'not-enough': 'not yet' }[next.outcome];
-  return `${next.stage}: ${outcome}: ${next.reasons.join('; ')}`;
+  const more = ramp === null ? '' : ` for more than ${ramp.share} %`;
+  return `${next.stage}${more}: ${outcome}: ${next.reasons.join('; ')}`;
+}
+
+/** A stage, and during a ramp who runs it: `replica 10 %, else prefer-replica`. */
+export function stageText({ stage, ramp }: Pick<EdgeOverview, 'stage' | 'ramp'>): string {
+  return ramp === null ? stage : `${stage} ${ramp.share} %, else ${ramp.from}`;
+}
+
+function showRampKey({ ramp, rampBy }: EdgeOverview): string[] {
+  if (ramp === null) return [];
+  return [`  share      ${ramp.share} % by ${rampBy ?? 'no key that all processes share'}`];
 }
 
 export function inForce({ processes }: EdgeOverview): string {
@@ -79,12 +91,13 @@ function showProcess({
   instance,
   pid,
   stage,
+  ramp,
   change,
   inForce: current,
   held,
 }: EdgeOverview['processes'][number]): string {
   const holds = held === undefined ? '' : `, holds against change ${held.change ?? '?'}: ${held.reason}`;
-  const behind = current ? '' : ` runs ${stage} (change ${change})`;
+  const behind = current ? '' : ` runs ${stageText({ stage, ramp: ramp ?? null })} (change ${change})`;
   return `\n             ${service} pid ${pid} (${instance})${behind}${holds}`;
 }
 
@@ -124,8 +137,9 @@ function showCounterexamples({ stage, counterexamples }: ChangeEvidence): string
   });
 }
 
-function showRecord({ change, from, stage, at, by, why, forced }: StageRecord): string {
-  return `${change}  ${at}  ${from} -> ${stage}  by ${by}${forced === true ? ' (forced)' : ''}: ${why}`;
+function showRecord({ change, from, stage, share, at, by, why, forced }: StageRecord): string {
+  const target = share === undefined ? stage : `${stage} ${share} %`;
+  return `${change}  ${at}  ${from} -> ${target}  by ${by}${forced === true ? ' (forced)' : ''}: ${why}`;
 }
 
 function freshness(report: FreshnessReport | null): string {
@@ -134,8 +148,8 @@ function freshness(report: FreshnessReport | null): string {
   return `${report.fresh ? 'fresh' : 'stale'} (${report.stalenessMs} of ${report.budgetMs} ms)`;
 }
 
-function latestOf({ evidence, changeId }: EdgeOverview): ChangeEvidence | undefined {
-  return evidence.find((each) => each.changeId === changeId);
+function latestOf({ evidence, changeId, stage }: EdgeOverview): ChangeEvidence | undefined {
+  return evidence.findLast((each) => each.changeId === changeId && each.stage === stage);
 }
 
 function callsOf({ calls }: ChangeEvidence): number {

@@ -68,6 +68,8 @@ export const ERROR_CODES = {
   BANYAN_EDGE_INVALID:
     'An edge is written `caller -> provider.Method`, for example `tasks -> projects.GetProject`.',
   BANYAN_STAGE_INVALID: 'Use one of the stages that the message lists.',
+  BANYAN_SHARE_INVALID:
+    'A share is a percentage from 0 to 100 in steps of 0.01. `banyan advance --share` raises it, `banyan back --share` lowers it.',
   BANYAN_STAGE_CONFLICT:
     'Somebody else changed the stage in the meantime: look at `banyan status` and try again.',
   BANYAN_GATE_REFUSED:

@@ -4,26 +4,31 @@ import {
   type ChangeEvidence,
   type Counterexample,
   type FallbackReason,
+  type QueryStage,
   type RunningStage,
 } from '@banyan/control';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { Judgement } from './comparison.js';
 
-const MAX_CHANGES = 16;
+/** A change that ramps has two tallies: one for each of its stages. */
+const MAX_TALLIES = 16;
 const MAX_COUNTEREXAMPLES = 10;
 /** Histograms count microseconds, to two digits, up to two minutes: some 12 KB each, whatever the load. */
 const HIGHEST_US = 120_000_000;
 
-/** What is measured on one edge, per change of its stage; the last 16 changes since the process started. */
+/** What is measured on one edge, per change and the stage that the calls ran at; the last 16 of them. */
 export class Evidence {
   readonly #tallies = new Map<string, ChangeTally>();
-  #latest: { running: RunningStage; tally: ChangeTally } | undefined;
+  #latest: { running: RunningStage; stage: QueryStage; tally: ChangeTally } | undefined;
 
-  /** The counters of the change that a call runs under. A call counts where it began, however late its results come. */
-  of(running: RunningStage): ChangeTally {
-    if (this.#latest?.running === running) return this.#latest.tally;
-    const tally = this.#tallies.get(keyOf(running)) ?? this.#open(running);
-    this.#latest = { running, tally };
+  /**
+   * The counters of the change that a call runs under, at the stage that it runs at: during a ramp that depends on its
+   * request. A call counts where it began, however late its results come.
+   */
+  of(running: RunningStage, stage: QueryStage = running.stage): ChangeTally {
+    if (this.#latest?.running === running && this.#latest.stage === stage) return this.#latest.tally;
+    const tally = this.#tallies.get(keyOf(running, stage)) ?? this.#open(running, stage);
+    this.#latest = { running, stage, tally };
     return tally;
   }
 
@@ -31,20 +36,21 @@ export class Evidence {
     return [...this.#tallies.values()].map((tally) => tally.report());
   }
 
-  #open(running: RunningStage): ChangeTally {
-    const tally = new ChangeTally(running);
-    this.#tallies.set(keyOf(running), tally);
+  #open(running: RunningStage, stage: QueryStage): ChangeTally {
+    const tally = new ChangeTally({ ...running, stage });
+    this.#tallies.set(keyOf(running, stage), tally);
     const [oldest] = this.#tallies.keys();
-    if (this.#tallies.size > MAX_CHANGES && oldest !== undefined) this.#tallies.delete(oldest);
+    if (this.#tallies.size > MAX_TALLIES && oldest !== undefined) this.#tallies.delete(oldest);
     return tally;
   }
 }
 
-const keyOf = ({ change, changeId }: RunningStage): string => `${change} ${changeId}`;
+const keyOf = ({ change, changeId }: RunningStage, stage: QueryStage): string =>
+  `${change} ${changeId} ${stage}`;
 
-/** The counters of one change. */
+/** The counters of one change at one stage. */
 export class ChangeTally {
-  readonly #running: RunningStage;
+  readonly #running: Pick<RunningStage, 'change' | 'changeId' | 'stage'>;
   readonly #calls = { ok: 0, failed: 0, byReplica: 0 };
   readonly #comparisons = noComparisons();
   readonly #fallbacks = noFallbacks();
@@ -52,7 +58,7 @@ export class ChangeTally {
   readonly #late = newHistogram();
   readonly #counterexamples: Counterexample[] = [];
 
-  constructor(running: RunningStage) {
+  constructor(running: Pick<RunningStage, 'change' | 'changeId' | 'stage'>) {
     this.#running = running;
   }
 

@@ -30,6 +30,11 @@ export interface QueryEdgeOptions<Request, Response> {
    * says. Without it the edge is refused.
    */
   sideEffectFree?: boolean;
+  /**
+   * By which key a share of the requests is moved to the next stage (`banyan advance --share`); without it they all move at
+   * 100 %. Costs a hash a call, and only while a share is in force.
+   */
+  ramp?: RampOptions<Request>;
   /** What a caller learns at the stage `replica` of something that is not there; put it as the provider does. */
   notFound?: (request: Request) => NotFoundStatus;
   /** How far the source's clock may be ahead of this process's, in ms; default 100. Counts against the staleness budget. */
@@ -53,6 +58,13 @@ export interface QueryEdgeOptions<Request, Response> {
   /** After how many ms a replica that has not reached the answer's version is wrong, not late; default 5000. */
   lateDeadlineMs?: number;
   logger?: Logger;
+}
+
+export interface RampOptions<Request> {
+  /** What the key identifies, e.g. `project`. Edges that name the same group move the same keys at the same share. */
+  by: string;
+  /** The key of a request; undefined: it has none (a list), and moves at 100 %. */
+  keyOf: (request: Request) => string | undefined;
 }
 
 export interface CompareOptions<Response> {
@@ -79,6 +91,9 @@ export function resolveQueryEdgeOptions<Request, Response>(
   return { ...options, ladder: ladderOf(options.supports) };
 }
 
+/** No group: no request has a key. */
+const NO_RAMP: RampOptions<unknown> = { by: '', keyOf: () => undefined };
+
 function rules<Request, Response>(): OptionRules<QueryEdgeOptions<Request, Response>> {
   return {
     edge: text(),
@@ -95,6 +110,13 @@ function rules<Request, Response>(): OptionRules<QueryEdgeOptions<Request, Respo
       fallback: QUERY_LADDER,
     },
     sideEffectFree: flag(false),
+    ramp: {
+      ...object<RampOptions<Request>>(
+        '{ by, keyOf }',
+        (value) => hasFunctions(value, 'keyOf') && 'by' in value,
+      ),
+      fallback: NO_RAMP,
+    },
     notFound: {
       must: 'a function',
       check: (value): value is (request: Request) => NotFoundStatus => typeof value === 'function',

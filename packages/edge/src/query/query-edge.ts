@@ -1,6 +1,14 @@
 import { InterceptingCall, type Interceptor, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
 import { hasNoSideEffects } from '@banyan/contracts/descriptors';
-import { stageReportOf, type EdgeReport, type EdgeReporting, type EdgeStage } from '@banyan/control';
+import {
+  stageFor,
+  stageReportOf,
+  type EdgeReport,
+  type EdgeReporting,
+  type EdgeStage,
+  type QueryStage,
+  type RunningStage,
+} from '@banyan/control';
 import { BanyanError, systemClock } from '@banyan/runtime';
 import { CallWatch } from './call-watch.js';
 import { Comparer } from '../comparison/comparer.js';
@@ -8,7 +16,8 @@ import { ComparisonQueue } from '../comparison/comparison-queue.js';
 import { Evidence, type ChangeTally } from '../comparison/evidence.js';
 import { FieldIgnores } from '../comparison/field-diff.js';
 import { PassedCall } from './passed-call.js';
-import type { CallRoute } from './provider-call.js';
+import type { CallRoute, ProviderCall } from './provider-call.js';
+import { RampedCall } from './ramped-call.js';
 import {
   resolveQueryEdgeOptions,
   type QueryEdgeOptions,
@@ -58,6 +67,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   report(detail: boolean): EdgeReport {
     return {
       ...stageReportOf(this.stage),
+      ...(this.#options.ramp.by === '' ? {} : { rampBy: this.#options.ramp.by }),
       freshness: this.#reader.freshness(),
       evidence: detail ? this.#evidence.report() : [],
     };
@@ -78,9 +88,23 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     if (options.method_definition.path !== this.#options.method.path)
       return new InterceptingCall(nextCall(options));
     const { running } = this.stage;
-    const tally = this.#evidence.of(running);
     const route = { options, nextCall };
-    switch (running.stage) {
+    if (running.ramp !== undefined) return new InterceptingCall(this.#ramp(route, running));
+    return this.#route(route, running, running.stage);
+  }
+
+  /** While a share is in force it takes the request to know the stage, so only then is it waited for. */
+  #ramp(route: CallRoute, running: RunningStage): ProviderCall {
+    const { by, keyOf } = this.#options.ramp;
+    return new RampedCall(route, (request) => {
+      const stage = stageFor(running, { by, key: keyed(keyOf, request as Request) });
+      return this.#route(route, running, stage);
+    });
+  }
+
+  #route(route: CallRoute, running: RunningStage, stage: QueryStage): InterceptingCall {
+    const tally = this.#evidence.of(running, stage);
+    switch (stage) {
       case 'call':
       case 'cache':
         return this.#pass(route, tally, 0);
@@ -88,7 +112,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
         return this.#pass(route, tally, this.#options.shadowShare);
       case 'prefer-replica':
       case 'replica':
-        return this.#askReplica(route, tally, running.stage);
+        return this.#askReplica(route, tally, stage);
     }
   }
 
@@ -111,6 +135,18 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
 
   #comparerFor(share: number): Comparer<Request, Response> | undefined {
     return share > 0 && (share >= 1 || Math.random() < share) ? this.#comparer : undefined;
+  }
+}
+
+/** A request whose key cannot be told has none: it moves last. */
+function keyed<Request>(
+  keyOf: (request: Request) => string | undefined,
+  request: Request,
+): string | undefined {
+  try {
+    return keyOf(request);
+  } catch {
+    return undefined;
   }
 }
 

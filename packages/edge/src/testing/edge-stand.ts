@@ -18,7 +18,7 @@ import {
   ProjectsServiceService,
   type GetProjectRequest,
 } from '@banyan/contracts/projects';
-import { changeStage, StageWatch, type ChangeEvidence, type QueryStage } from '@banyan/control';
+import { changeStage, StageWatch, type ChangeEvidence, type QueryStage, type Ramp } from '@banyan/control';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { queryEdge, type QueryEdge } from '../query/query-edge.js';
 import type { QueryEdgeOptions } from '../query/query-edge-options.js';
@@ -130,12 +130,12 @@ export class EdgeStand {
     this.replica.put(projectOf(id, version));
   }
 
-  /** Moves the edge and waits until it is there. */
-  async move(stage: QueryStage): Promise<void> {
+  /** Moves the edge, for a share of the keys if one is given, and waits until it is there. */
+  async move(stage: QueryStage, ramp?: Ramp): Promise<void> {
     const { running, record } = this.edge.stage;
     const arrived = new Promise<void>((resolve) => {
       const stop = this.edge.stage.onChange((now) => {
-        if (now.stage !== stage) return;
+        if (now.stage !== stage || now.ramp?.share !== ramp?.share) return;
         stop();
         resolve();
       });
@@ -143,7 +143,8 @@ export class EdgeStand {
     await changeStage(this.connection, {
       edge: this.name,
       stage,
-      from: running.stage,
+      from: ramp?.from ?? running.stage,
+      share: ramp?.share,
       by: 'test',
       why: 'test',
       expected: record?.changeId,

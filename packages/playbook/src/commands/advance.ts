@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
-import { planAdvance, type EdgeOverview, type GateVerdict } from '@banyan/control';
+import { planShareUp, type EdgeOverview, type GateVerdict } from '@banyan/control';
 import { BanyanError } from '@banyan/runtime';
 import { findEdge, withControlPlane } from '../control-plane.js';
 import { findNats } from '../find-nats.js';
 import { NotYet } from '../not-yet.js';
 import type { Surroundings } from './command-options.js';
 import { withMoveOptions } from './move-options.js';
-import { carryOut, type MoveContext, type MoveOptions, type PlannedMove } from './move.js';
+import { carryOut, targetText, type MoveContext, type MoveOptions, type PlannedMove } from './move.js';
 
 const EXAMPLES = `
 Examples:
   banyan advance "tasks -> projects.GetProject"          says what it would do, asks at a terminal
   banyan advance tasks:projects.GetProject --yes         does it if the gate passes
+  banyan advance tasks:projects.GetProject --share 10 --yes   for 10 % of the keys; then --share 50, then without
   banyan advance tasks:projects.GetProject --yes --force --reason "drill on staging"
 
 Exit codes: 0 the change is in force everywhere; 1 failed, or the gate refuses; 2 not yet.`;
@@ -42,14 +43,23 @@ async function advance(edge: EdgeOverview, options: AdvanceOptions, context: Mov
   await carryOut(plan(edge, options), context);
 }
 
-function plan(edge: EdgeOverview, { to, force, reason }: AdvanceOptions): PlannedMove {
-  const { ladder, next, stage } = edge;
+function plan(edge: EdgeOverview, { to, share, force, reason }: AdvanceOptions): PlannedMove {
+  const { ladder, next } = edge;
   if (ladder === null) throw new NotYet(`no process reports ${edge.edge}, so its stages are not known`);
-  const target = planAdvance({ ladder, from: stage, to });
+  const target = planShareUp({ ...edge, ladder }, { to, share });
+  refuseKeyless(edge, target.share);
   const gate: GateVerdict = next ?? { outcome: 'not-enough', reasons: ['nothing is known of the edge'] };
   if (gate.outcome === 'pass') return { edge, to: target, why: reason ?? 'its gate passed', gate };
   if (force === true) return { edge, to: target, why: reason ?? '', gate, forced: true };
-  throw refusal(`${edge.edge} does not advance to ${target}: ${gate.reasons.join('; ')}`, gate);
+  throw refusal(`${edge.edge} does not advance to ${targetText(target)}: ${gate.reasons.join('; ')}`, gate);
+}
+
+/** A share of keys that no request has would move nothing, and look as if it had. */
+function refuseKeyless({ edge, rampBy }: EdgeOverview, share: number): void {
+  if (share === 100 || rampBy !== null) return;
+  throw new BanyanError('BANYAN_SHARE_INVALID', `${edge}: its processes do not name one key to ramp by`, {
+    remedy: 'Give the edge the option `ramp: { by, keyOf }` in every process, or advance without --share.',
+  });
 }
 
 function refusal(message: string, { outcome }: GateVerdict): BanyanError {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { planBack, QUERY_LADDER } from '@banyan/control';
+import { planShareDown, QUERY_LADDER } from '@banyan/control';
 import { findEdge, withControlPlane } from '../control-plane.js';
 import { findNats } from '../find-nats.js';
 import type { Surroundings } from './command-options.js';
@@ -10,6 +10,7 @@ const EXAMPLES = `
 Examples:
   banyan back "tasks -> projects.GetProject" --yes                one stage down
   banyan back tasks:projects.GetProject --to call --yes           all the way
+  banyan back tasks:projects.GetProject --share 5 --yes           the stage stays, for 5 % of the keys
 
 Going back needs no gate. Exit codes: 0 the change is in force everywhere; 1 failed; 2 not yet.`;
 
@@ -24,7 +25,7 @@ export function addBack(program: Command, surroundings: Surroundings): void {
       const server = findNats({ given: options.nats, ...surroundings });
       await withControlPlane(server, { minComparisons: options.minComparisons }, (plane) => {
         const edge = findEdge(plane.edges, words.join(' '));
-        const to = planBack({ ladder: edge.ladder ?? QUERY_LADDER, from: edge.stage, to: options.to });
+        const to = planShareDown({ ...edge, ladder: edge.ladder ?? QUERY_LADDER }, options);
         return carryOut({ edge, to, why: options.reason ?? 'back' }, { plane, options, surroundings });
       });
     });

@@ -48,6 +48,13 @@ export function wholeNumber(value: string): number {
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
+/** A share as it is written: `12.5` or `12.5%`. */
+export function percent(value: string): number {
+  const number = Number(value.replace(/%$/, ''));
+  if (value !== '' && number >= 0 && number <= 100) return number;
+  throw new InvalidArgumentError('It must be a percentage from 0 to 100.');
+}
+
 /** Whether to go ahead: by --yes, or by a person at the terminal. */
 export async function isWanted(
   options: { yes?: boolean; json?: boolean },

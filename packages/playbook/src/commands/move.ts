@@ -2,18 +2,19 @@ import {
   changeStage,
   type EdgeOverview,
   type GateVerdict,
-  type QueryStage,
+  type ShareMove,
   type StageChanged,
 } from '@banyan/control';
 import type { ControlPlane } from '../control-plane.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
-import { inForce } from '../show-edge.js';
+import { inForce, stageText } from '../show-edge.js';
 import { isWanted, userName, type CommonOptions, type Surroundings } from './command-options.js';
 
 /** The options of the commands that move an edge. */
 export interface MoveOptions extends CommonOptions {
   yes?: boolean;
   to?: string;
+  share?: number;
   by?: string;
   reason?: string;
   timeout: number;
@@ -22,7 +23,7 @@ export interface MoveOptions extends CommonOptions {
 /** A move that may be made, but has not been yet. */
 export interface PlannedMove {
   edge: EdgeOverview;
-  to: QueryStage;
+  to: ShareMove;
   why: string;
   gate?: GateVerdict;
   forced?: boolean;
@@ -53,17 +54,21 @@ function describe({ edge, to, why, gate, forced }: PlannedMove): string {
   const gateLine = gate === undefined ? '' : `\n  gate       ${gate.outcome}: ${gate.reasons.join('; ')}`;
   const forcedLine = forced === true ? '\n  forced     the gate is overridden, and that is recorded' : '';
   return (
-    `${edge.edge}: ${edge.stage} -> ${to}\n  why        ${why}\n` +
+    `${edge.edge}: ${stageText(edge)} -> ${targetText(to)}\n  why        ${why}\n` +
     `  processes  ${edge.processes.length} known, ${inForce(edge)} run the last change${gateLine}${forcedLine}`
   );
+}
+
+/** The stage that a move leads to; for a share, with the stage of the other keys. */
+export function targetText({ stage, from, share }: ShareMove): string {
+  return stageText({ stage, ramp: share < 100 ? { from, share } : null });
 }
 
 function make({ edge, to, why, gate, forced }: PlannedMove, context: MoveContext): Promise<StageChanged> {
   const { plane, options, surroundings } = context;
   return changeStage(plane.connection, {
     edge: edge.edge,
-    stage: to,
-    from: edge.stage,
+    ...to,
     by: options.by ?? userName(surroundings.env),
     why,
     expected: plane.records.find((record) => record.edge === edge.edge)?.changeId,
@@ -100,7 +105,8 @@ function planOf({ edge, to, why, gate, forced }: PlannedMove): object {
   return {
     edge: edge.edge,
     from: edge.stage,
-    to,
+    to: to.stage,
+    share: to.share,
     why,
     gate: gate ?? null,
     forced: forced === true,
