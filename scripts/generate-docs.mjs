@@ -15,6 +15,7 @@ const OPTIONS = [
   ['Replica in memory', 'packages/subscriber/src/memory/options.ts', 'MemoryReplicaOptions'],
   ['Scenario', 'packages/subscriber/src/testing-kit/scenario.ts', 'ScenarioOptions'],
   ['Query edge', 'packages/edge/src/query/query-edge-options.ts', 'QueryEdgeOptions'],
+  ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];
 

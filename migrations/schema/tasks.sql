@@ -1,3 +1,12 @@
+create table membership_replica (
+  membership_id text not null,
+  team_id uuid not null,
+  member_id text not null,
+  state text not null,
+  version bigint not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null);
+
 create table project_replica (
   project_id uuid not null,
   team_id uuid not null,
@@ -18,6 +27,10 @@ create table task (
   version bigint not null,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null);
+
+alter table membership_replica add constraint membership_replica_pkey PRIMARY KEY (membership_id);
+
+alter table membership_replica add constraint membership_replica_state_check CHECK ((state = ANY (ARRAY['active'::text, 'left'::text])));
 
 alter table project_replica add constraint project_replica_pkey PRIMARY KEY (project_id);
 

@@ -6,6 +6,16 @@ create table membership (
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null);
 
+create table project_replica (
+  project_id uuid not null,
+  team_id uuid not null,
+  name text not null,
+  state text not null,
+  open_tasks integer not null,
+  version bigint not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null);
+
 create table team (
   id uuid not null,
   name text not null,
@@ -24,6 +34,10 @@ alter table membership add constraint membership_state_check CHECK ((state = ANY
 alter table membership add constraint membership_team_id_fkey FOREIGN KEY (team_id) REFERENCES team(id);
 
 alter table membership add constraint membership_version_check CHECK ((version >= 1));
+
+alter table project_replica add constraint project_replica_pkey PRIMARY KEY (project_id);
+
+alter table project_replica add constraint project_replica_state_check CHECK ((state = ANY (ARRAY['active'::text, 'archived'::text])));
 
 alter table team add constraint team_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)));
 

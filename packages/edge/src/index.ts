@@ -1,3 +1,11 @@
+export {
+  EdgeProcess,
+  type EdgeProcessOptions,
+  type ProcessEdgeOptions,
+  type ProcessPart,
+} from './process/edge-process.js';
+export type { BackgroundSubscriber, FollowOptions } from './process/background-subscriber.js';
+export type { FollowedReplica } from './process/followed-replica.js';
 export { queryEdge, QueryEdge } from './query/query-edge.js';
 export type {
   BudgetOptions,

@@ -8,6 +8,6 @@ export { inTransaction, openPool, type TransactionTime } from './database.js';
 export { newId } from './id.js';
 export { cutPage, readPage, type Page, type PageKey } from './page.js';
 export { detailsOf, type StatusDetails } from './status-details.js';
-export { CallEnded, isServiceError } from './status.js';
+export { CallEnded, isServiceError, missingStatus } from './status.js';
 export { fromEnvironment, processLogger, runProcess } from './process.js';
 export type { Check } from './health.js';

@@ -8,4 +8,4 @@ export {
   type Refusal,
   type Violation,
 } from './domain-error.js';
-export { Validation } from './validation.js';
+export { isId, Validation } from './validation.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Metadata, status as Code, type ServiceError } from '@grpc/grpc-js';
 import { messageOf } from '@banyan/runtime';
-import { DomainError, type Refusal } from './domain-error.js';
+import { DomainError, missing, type Refusal } from './domain-error.js';
 import { withDetails, type StatusDetails } from './status-details.js';
 
 /** What a call is answered with when it fails. */
@@ -46,6 +46,16 @@ export function statusOf(error: unknown, service: string): FailedStatus {
   if (error instanceof CallEnded)
     return { code: error.code, details: error.message, metadata: new Metadata() };
   return passingTrouble(error, service) ?? unexpected(service);
+}
+
+/**
+ * How a service tells that there is no such thing, for those who answer in its place.
+ *
+ * @param service whose answer it would be
+ * @param what the kind of thing in lower case, e.g. `project`
+ */
+export function missingStatus(service: string, what: string, id: string): FailedStatus {
+  return refusalStatus(missing(what, id), service);
 }
 
 function refusalStatus(error: DomainError, service: string): FailedStatus {

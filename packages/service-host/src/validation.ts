@@ -7,6 +7,11 @@ export const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 // Control characters and lone surrogates: what neither a screen nor PostgreSQL (NUL) takes.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
+/** Whether a text can be an id that a service gave out; anything else is the id of nothing. */
+export function isId(text: string): boolean {
+  return UUID.test(text);
+}
+
 /** Gathers what is wrong with a request, so that the caller hears of all of it at once. */
 export class Validation {
   readonly #violations: Violation[] = [];

@@ -10,6 +10,7 @@ await runProcess('projects', logger, () =>
     teamsAddress: fromEnvironment('TEAMS_ADDRESS'),
     tasksAddress: fromEnvironment('TASKS_ADDRESS'),
     natsUrl: fromEnvironment('NATS_URL'),
+    stateDir: fromEnvironment('BANYAN_STATE_DIR'),
     logger,
   }),
 );

@@ -6,7 +6,13 @@ import {
   TaskActivity,
   type Project,
 } from '@banyan/contracts/projects';
-import { freePort, testDatabase, type TestDatabase } from '@banyan/devstack';
+import {
+  freePort,
+  temporaryFolder,
+  testDatabase,
+  type TemporaryFolder,
+  type TestDatabase,
+} from '@banyan/devstack';
 import { silentLogger, type LogFields } from '@banyan/runtime';
 import { clientFor, detailsOf, newId, unary, type ServiceHost } from '@banyan/service-host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,19 +20,23 @@ import { insertProject } from './project-store.js';
 import { startProjects } from './service.js';
 
 let database: TestDatabase;
+let folder: TemporaryFolder;
 let host: ServiceHost;
 let client: ProjectsServiceClient;
 const lost: LogFields[] = [];
 
-// Teams and tasks are away: what needs them is tried with all three processes (see the seven edges).
+// Teams, tasks and the broker are away: what needs them is tried with all three processes (see the seven edges).
 beforeAll(async () => {
-  database = await testDatabase({ roles: ['outbox', 'projects'] });
+  folder = await temporaryFolder();
+  database = await testDatabase({ roles: ['outbox', 'subscriber', 'projects'] });
   const nobody = `127.0.0.1:${await freePort()}`;
   host = await startProjects({
     databaseUrl: database.url,
     address: '127.0.0.1:0',
     teamsAddress: nobody,
     tasksAddress: nobody,
+    natsUrl: nobody,
+    stateDir: folder.path,
     logger: { ...silentLogger, error: (_message, fields = {}) => void lost.push(fields) },
   });
   client = clientFor(ProjectsServiceClient, host.address, { caller: 'tests' });
@@ -36,6 +46,7 @@ afterAll(async () => {
   client.close();
   await host.stop();
   await database.drop();
+  await folder.remove();
 });
 
 describe('a project', () => {

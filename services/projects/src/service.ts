@@ -1,9 +1,12 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { ProjectsServiceService } from '@banyan/contracts/projects';
+import { EdgeProcess } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
+import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost } from '@banyan/service-host';
-import { startBackfiller } from './backfill.js';
+import { getTeamEdge } from './edges.js';
+import { projectSnapshots } from './project-snapshots.js';
 import { ProjectsHandlers } from './projects-handlers.js';
 import { tasksClient } from './tasks-client.js';
 import { teamsClient } from './teams-client.js';
@@ -16,20 +19,24 @@ export interface ProjectsOptions {
   teamsAddress: string;
   /** host:port of tasks. */
   tasksAddress: string;
-  /** For events. Default: nothing is backfilled. */
-  natsUrl?: string;
+  /** NATS may be away: every edge then stays where it stood. */
+  natsUrl: string;
+  /** Folder of this process alone, for the last known stages of its edges. */
+  stateDir: string;
   logger: Logger;
 }
 
 /** Brings the database up to date and serves projects from it. */
 export async function startProjects(options: ProjectsOptions): Promise<ServiceHost> {
-  const { databaseUrl, address, teamsAddress, tasksAddress, natsUrl, logger } = options;
-  await migrate({ databaseUrl, roles: ['outbox', 'projects'] });
+  const { databaseUrl, address, teamsAddress, tasksAddress, natsUrl, stateDir, logger } = options;
+  await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'projects'] });
   const pool = openPool(databaseUrl, logger);
-  const stopBackfiller =
-    natsUrl === undefined ? undefined : startBackfiller({ natsUrl, databaseUrl, logger });
-  const teams = teamsClient(teamsAddress);
+  const edges = new EdgeProcess({ service: 'projects', natsUrl, stateDir, databaseUrl, logger });
+  const teams = teamsClient(teamsAddress, [getTeamEdge(edges, pool).interceptor]);
   const tasks = tasksClient(tasksAddress);
+  const nats = edges.connection;
+  edges.add(new Backfiller({ source: 'projects', databaseUrl, nats, snapshots: [projectSnapshots], logger }));
+  edges.start();
   const handlers = new ProjectsHandlers({ pool, teams, tasks, logger });
   return serve({
     name: 'projects',
@@ -41,7 +48,7 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
       async () => {
         teams.close();
         tasks.close();
-        await stopBackfiller?.();
+        await edges.stop();
         await pool.end();
       },
     ],

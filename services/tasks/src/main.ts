@@ -9,7 +9,8 @@ await runProcess('tasks', logger, () =>
     address: fromEnvironment('GRPC_ADDRESS', '127.0.0.1:0'),
     teamsAddress: fromEnvironment('TEAMS_ADDRESS'),
     projectsAddress: fromEnvironment('PROJECTS_ADDRESS'),
-    events: { natsUrl: fromEnvironment('NATS_URL'), stateDir: fromEnvironment('BANYAN_STATE_DIR') },
+    natsUrl: fromEnvironment('NATS_URL'),
+    stateDir: fromEnvironment('BANYAN_STATE_DIR'),
     logger,
   }),
 );

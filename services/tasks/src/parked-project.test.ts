@@ -51,7 +51,8 @@ beforeAll(async () => {
     address: '127.0.0.1:0',
     teamsAddress: nobody,
     projectsAddress: nobody,
-    events: { natsUrl: server.url, stateDir: `${folder.path}/state` },
+    natsUrl: server.url,
+    stateDir: `${folder.path}/state`,
     logger: silentLogger,
   });
   client = clientFor(TasksServiceClient, host.address, { caller: 'tests' });

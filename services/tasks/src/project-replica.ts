@@ -10,7 +10,8 @@ import {
   type Project,
 } from '@banyan/contracts/projects';
 import type { Queryable } from '@banyan/runtime';
-import { replica, rowFrom, type FreshnessOf, type ReplicaRow } from '@banyan/subscriber';
+import { isId } from '@banyan/service-host/rules';
+import { replica, rowFrom, type ReplicaRow } from '@banyan/subscriber';
 
 /** What tasks keeps of projects: one row each, as it was after the project's last event. */
 export const projectReplica = replica({
@@ -42,23 +43,15 @@ interface Row {
   updated_at: Date;
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** The answer that `projects.GetProject` gives; undefined if there is no such project. */
 export async function readProject(
   db: Queryable,
   { id }: GetProjectRequest,
 ): Promise<GetProjectResponse | undefined> {
-  if (!UUID.test(id)) return undefined;
+  if (!isId(id)) return undefined;
   const { rows } = await db.query<Row>(READ, [id]);
   const [row] = rows;
   return row === undefined ? undefined : { project: projectOf(row) };
-}
-
-/** What the answer's freshness depends on. Ids are read in any case; events have them in lower case. */
-export function askedOf(request: GetProjectRequest | undefined): FreshnessOf {
-  const key = request === undefined ? {} : { key: `project/${request.id.toLowerCase()}` };
-  return { source: 'projects', ...key };
 }
 
 function rowOf(project: Project | undefined): ReplicaRow {

@@ -1,12 +1,14 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { TasksServiceService } from '@banyan/contracts/tasks';
+import { EdgeProcess } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
+import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost } from '@banyan/service-host';
-import { startBackfiller } from './backfill.js';
-import { ProjectEdge } from './project-edge.js';
+import { getMembershipEdge, getProjectEdge } from './edges.js';
 import { projectsClient } from './projects-client.js';
 import { TaskChanges } from './task-changes.js';
+import { taskSnapshots } from './task-snapshots.js';
 import { TasksHandlers } from './tasks-handlers.js';
 import { teamsClient } from './teams-client.js';
 
@@ -18,21 +20,24 @@ export interface TasksOptions {
   teamsAddress: string;
   /** host:port of projects. */
   projectsAddress: string;
-  /** What the edges need to move. Default: nothing, and every edge stays a call. */
-  events?: { natsUrl: string; stateDir: string };
+  /** NATS may be away: every edge then stays where it stood. */
+  natsUrl: string;
+  /** Folder of this process alone, for the last known stages of its edges. */
+  stateDir: string;
   logger: Logger;
 }
 
 /** Brings the database up to date and serves tasks from it. */
 export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
-  const { databaseUrl, address, teamsAddress, projectsAddress, events, logger } = options;
+  const { databaseUrl, address, teamsAddress, projectsAddress, natsUrl, stateDir, logger } = options;
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'tasks'] });
   const pool = openPool(databaseUrl, logger);
-  const teams = teamsClient(teamsAddress);
-  const projectEdge = events && new ProjectEdge({ ...events, databaseUrl, pool, logger });
-  await projectEdge?.start();
-  const stopBackfiller = events && startBackfiller({ ...events, databaseUrl, logger });
-  const projects = projectsClient(projectsAddress, projectEdge && [projectEdge.interceptor]);
+  const edges = new EdgeProcess({ service: 'tasks', natsUrl, stateDir, databaseUrl, logger });
+  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool).interceptor]);
+  const teams = teamsClient(teamsAddress, [getMembershipEdge(edges, pool).interceptor]);
+  const nats = edges.connection;
+  edges.add(new Backfiller({ source: 'tasks', databaseUrl, nats, snapshots: [taskSnapshots], logger }));
+  edges.start();
   const changes = new TaskChanges({ pool, projects, logger });
   return serve({
     name: 'tasks',
@@ -44,8 +49,7 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
       async () => {
         teams.close();
         projects.close();
-        await projectEdge?.stop();
-        await stopBackfiller?.();
+        await edges.stop();
         await pool.end();
       },
     ],

@@ -206,7 +206,7 @@ async function startProcess(name: Name, addresses: Record<Name, string>): Promis
     PROJECTS_ADDRESS: addresses.projects,
     TASKS_ADDRESS: addresses.tasks,
     NATS_URL: nats.url,
-    BANYAN_STATE_DIR: stateDir,
+    BANYAN_STATE_DIR: join(stateDir, name),
     LOG_LEVEL: 'warn',
   };
   const child = spawn(process.execPath, [mainOf(name)], { env, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,6 +1,12 @@
 import { status as Code, type ServiceError } from '@grpc/grpc-js';
 import { TasksServiceClient, tasksEvents, TaskState, type Task } from '@banyan/contracts/tasks';
-import { freePort, testDatabase, type TestDatabase } from '@banyan/devstack';
+import {
+  freePort,
+  temporaryFolder,
+  testDatabase,
+  type TemporaryFolder,
+  type TestDatabase,
+} from '@banyan/devstack';
 import { silentLogger, type LogFields } from '@banyan/runtime';
 import { clientFor, detailsOf, newId, unary, type ServiceHost } from '@banyan/service-host';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -8,12 +14,14 @@ import { startTasks } from './service.js';
 import { insertTask } from './task-store.js';
 
 let database: TestDatabase;
+let folder: TemporaryFolder;
 let host: ServiceHost;
 let client: TasksServiceClient;
 const lost: LogFields[] = [];
 
-// Teams and projects are away: what needs them is tried with all three processes (see the seven edges).
+// Teams, projects and the broker are away: what needs them is tried with all three processes (see the seven edges).
 beforeAll(async () => {
+  folder = await temporaryFolder();
   database = await testDatabase({ roles: ['outbox', 'subscriber', 'tasks'] });
   const nobody = `127.0.0.1:${await freePort()}`;
   host = await startTasks({
@@ -21,6 +29,8 @@ beforeAll(async () => {
     address: '127.0.0.1:0',
     teamsAddress: nobody,
     projectsAddress: nobody,
+    natsUrl: nobody,
+    stateDir: folder.path,
     logger: { ...silentLogger, error: (_message, fields = {}) => void lost.push(fields) },
   });
   client = clientFor(TasksServiceClient, host.address, { caller: 'tests' });
@@ -34,6 +44,7 @@ afterAll(async () => {
   client.close();
   await host.stop();
   await database.drop();
+  await folder.remove();
 });
 
 describe('a task', () => {

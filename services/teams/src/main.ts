@@ -10,6 +10,7 @@ await runProcess('teams', logger, () =>
     projectsAddress: fromEnvironment('PROJECTS_ADDRESS'),
     tasksAddress: fromEnvironment('TASKS_ADDRESS'),
     natsUrl: fromEnvironment('NATS_URL'),
+    stateDir: fromEnvironment('BANYAN_STATE_DIR'),
     logger,
   }),
 );

@@ -1,12 +1,15 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { TeamsServiceService } from '@banyan/contracts/teams';
+import { EdgeProcess } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
+import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost, type UnaryHandlers } from '@banyan/service-host';
-import { startBackfiller } from './backfill.js';
+import { getProjectEdge } from './edges.js';
 import { MembersHandlers } from './members-handlers.js';
 import { projectsClient } from './projects-client.js';
 import { tasksClient } from './tasks-client.js';
+import { membershipSnapshots, teamSnapshots } from './team-snapshots.js';
 import { TeamsHandlers } from './teams-handlers.js';
 
 export interface TeamsOptions {
@@ -17,20 +20,25 @@ export interface TeamsOptions {
   projectsAddress: string;
   /** host:port of tasks. */
   tasksAddress: string;
-  /** For events. Default: nothing is backfilled. */
-  natsUrl?: string;
+  /** NATS may be away: every edge then stays where it stood. */
+  natsUrl: string;
+  /** Folder of this process alone, for the last known stages of its edges. */
+  stateDir: string;
   logger: Logger;
 }
 
 /** Brings the database up to date and serves teams from it. */
 export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
-  const { databaseUrl, address, projectsAddress, tasksAddress, natsUrl, logger } = options;
-  await migrate({ databaseUrl, roles: ['outbox', 'teams'] });
+  const { databaseUrl, address, projectsAddress, tasksAddress, natsUrl, stateDir, logger } = options;
+  await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'teams'] });
   const pool = openPool(databaseUrl, logger);
-  const stopBackfiller =
-    natsUrl === undefined ? undefined : startBackfiller({ natsUrl, databaseUrl, logger });
-  const projects = projectsClient(projectsAddress);
+  const edges = new EdgeProcess({ service: 'teams', natsUrl, stateDir, databaseUrl, logger });
+  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool).interceptor]);
   const tasks = tasksClient(tasksAddress);
+  const nats = edges.connection;
+  const snapshots = [teamSnapshots, membershipSnapshots];
+  edges.add(new Backfiller({ source: 'teams', databaseUrl, nats, snapshots, logger }));
+  edges.start();
   const teams = new TeamsHandlers({ pool, projects });
   const members = new MembersHandlers({ pool, tasks, logger });
   return serve({
@@ -43,7 +51,7 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
       async () => {
         projects.close();
         tasks.close();
-        await stopBackfiller?.();
+        await edges.stop();
         await pool.end();
       },
     ],

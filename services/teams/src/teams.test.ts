@@ -7,26 +7,36 @@ import {
   type Membership,
   type Team,
 } from '@banyan/contracts/teams';
-import { freePort, testDatabase, type TestDatabase } from '@banyan/devstack';
+import {
+  freePort,
+  temporaryFolder,
+  testDatabase,
+  type TemporaryFolder,
+  type TestDatabase,
+} from '@banyan/devstack';
 import { silentLogger, type LogFields } from '@banyan/runtime';
 import { clientFor, detailsOf, newId, unary, type ServiceHost } from '@banyan/service-host';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTeams } from './service.js';
 
 let database: TestDatabase;
+let folder: TemporaryFolder;
 let host: ServiceHost;
 let client: TeamsServiceClient;
 const lost: LogFields[] = [];
 
-// Projects and tasks are away: what needs them is tried with all three processes (see the seven edges).
+// Projects, tasks and the broker are away: what needs them is tried with all three processes (see the seven edges).
 beforeAll(async () => {
-  database = await testDatabase({ roles: ['outbox', 'teams'] });
+  folder = await temporaryFolder();
+  database = await testDatabase({ roles: ['outbox', 'subscriber', 'teams'] });
   const nobody = `127.0.0.1:${await freePort()}`;
   host = await startTeams({
     databaseUrl: database.url,
     address: '127.0.0.1:0',
     projectsAddress: nobody,
     tasksAddress: nobody,
+    natsUrl: nobody,
+    stateDir: folder.path,
     logger: { ...silentLogger, error: (_message, fields = {}) => void lost.push(fields) },
   });
   client = clientFor(TeamsServiceClient, host.address, { caller: 'tests' });
@@ -40,6 +50,7 @@ afterAll(async () => {
   client.close();
   await host.stop();
   await database.drop();
+  await folder.remove();
 });
 
 describe('a team', () => {

@@ -1,0 +1,134 @@
+import { Reporter, StageWatch, type EdgeReporting } from '@banyan/control';
+import {
+  messageOf,
+  resolveOptions,
+  silentLogger,
+  text,
+  type Logger,
+  type OptionRules,
+} from '@banyan/runtime';
+import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
+import { queryEdge, type QueryEdge } from '../query/query-edge.js';
+import type { QueryEdgeOptions } from '../query/query-edge-options.js';
+import { BackgroundSubscriber, type FollowOptions } from './background-subscriber.js';
+import { BrokerConnection } from './broker-connection.js';
+import { edgeReplicaOf, type FollowedReplica } from './followed-replica.js';
+
+export interface EdgeProcessOptions {
+  /** The service that this process belongs to, e.g. `tasks`: the caller of its edges. */
+  service: string;
+  /** Address of NATS; several servers are separated by commas. */
+  natsUrl: string;
+  /** What else the connection needs: credentials, TLS. Default: nothing. */
+  natsOptions?: NodeConnectionOptions;
+  /** Folder of this process alone, for the last known stages of its edges. It must survive restarts. */
+  stateDir: string;
+  /** The database that the process's subscribers write to. */
+  databaseUrl: string;
+  /** Default: nowhere. */
+  logger?: Logger;
+}
+
+/** A query edge whose replica one of the process's subscribers keeps. */
+export type ProcessEdgeOptions<Request, Response> = Omit<
+  QueryEdgeOptions<Request, Response>,
+  'stages' | 'replica'
+> & { replica: FollowedReplica<Request, Response> };
+
+/** What runs as long as the process does, on its connection: a backfiller, for example. */
+export interface ProcessPart {
+  start: () => unknown;
+  stop: () => unknown;
+}
+
+const RULES: OptionRules<EdgeProcessOptions> = {
+  service: text(),
+  natsUrl: text(),
+  natsOptions: {
+    fallback: {},
+    must: 'options of a NATS connection',
+    check: (value): value is NodeConnectionOptions => typeof value === 'object' && value !== null,
+  },
+  stateDir: text(),
+  databaseUrl: text(),
+  logger: {
+    fallback: silentLogger,
+    must: 'a logger',
+    check: (value): value is Logger => typeof value === 'object' && value !== null && 'warn' in value,
+  },
+};
+
+/**
+ * What the edges of one process stand on: one connection, the stages, the subscribers and the report that `banyan status`
+ * collects. Declare edges and subscribers, then start it. It waits for nothing: a process whose broker is away serves on
+ * the last known stages, and no two services need each other to start.
+ */
+export class EdgeProcess {
+  /** Resolves once the broker is there; hand it on unawaited. */
+  readonly connection: Promise<NatsConnection>;
+  readonly stages: StageWatch;
+  readonly #options: Required<EdgeProcessOptions>;
+  readonly #broker: BrokerConnection;
+  readonly #reporter: Reporter;
+  readonly #edges: (EdgeReporting & { stop: () => Promise<void> })[] = [];
+  readonly #parts: ProcessPart[] = [];
+
+  constructor(given: EdgeProcessOptions) {
+    const options = resolveOptions('edge process', RULES, given);
+    const { service, natsUrl, natsOptions, stateDir, logger } = options;
+    const servers = natsUrl.split(',');
+    this.#options = options;
+    this.#broker = new BrokerConnection({ name: service, ...natsOptions, servers }, logger);
+    this.connection = this.#broker.opened;
+    this.stages = new StageWatch({ connection: this.connection, stateDir, logger });
+    this.#reporter = new Reporter({ connection: this.connection, service, edges: this.#edges, logger });
+  }
+
+  /** Declares a query edge: its interceptor goes into the client, its report into `banyan status`. */
+  query<Request, Response>(options: ProcessEdgeOptions<Request, Response>): QueryEdge<Request, Response> {
+    const { logger } = this.#options;
+    const replica = edgeReplicaOf(options.replica);
+    const edge = queryEdge({ logger, ...options, replica, stages: this.stages });
+    this.#edges.push(edge);
+    return edge;
+  }
+
+  /** Declares a subscriber that writes to the process's database. */
+  follow(options: FollowOptions): BackgroundSubscriber {
+    const { databaseUrl, logger } = this.#options;
+    const subscriber = new BackgroundSubscriber({ options, nats: this.connection, databaseUrl, logger });
+    return this.add(subscriber);
+  }
+
+  /** Has something start and stop with the process; it may count on the connection for as long. */
+  add<P extends ProcessPart>(part: P): P {
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** Begins everything that was declared, in the background. */
+  start(): void {
+    this.#broker.start();
+    this.stages.start();
+    void this.#reporter.start();
+    for (const part of this.#parts) void this.#begin(part);
+  }
+
+  /** Stops in the opposite direction, the connection last. Stopping twice is legal. */
+  async stop(): Promise<void> {
+    this.#reporter.stop();
+    await Promise.all(this.#parts.map((part) => part.stop()));
+    await this.stages.stop();
+    await Promise.all(this.#edges.map((edge) => edge.stop()));
+    await this.#broker.close();
+  }
+
+  /** A part that cannot begin is told of: its replicas then count as never started. */
+  async #begin(part: ProcessPart): Promise<void> {
+    try {
+      await part.start();
+    } catch (error) {
+      this.#options.logger.error('a part of the process does not start', { error: messageOf(error) });
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { Pool } from 'pg';
+import { ProjectsServiceService } from '@banyan/contracts/projects';
+import type { EdgeProcess } from '@banyan/edge';
+import { missingStatus } from '@banyan/service-host';
+import { projectReplica, readProject } from './project-replica.js';
+
+/** The edges that begin at teams. */
+
+// #region projects.GetProject
+/** A team's page shows its projects' names, and only its own projects are attached to a team. */
+export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
+  const projects = edges.follow({
+    name: 'teams-project-replica',
+    sources: ['projects'],
+    handlers: [projectReplica],
+  });
+  return edges.query({
+    edge: 'teams -> projects.GetProject',
+    method: ProjectsServiceService.getProject,
+    replica: {
+      subscriber: projects,
+      keyOf: ({ id }) => `project/${id}`,
+      read: (request) => readProject(pool, request),
+    },
+    compare: { version: ({ project }) => project?.version },
+    budget: { stalenessMs: 5000 },
+    notFound: ({ id }) => missingStatus('projects', 'project', id),
+    sampleShare: 0.2,
+  });
+}
+// #endregion
