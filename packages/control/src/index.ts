@@ -3,6 +3,12 @@ export { Reporter, REPORT_SUBJECT, type EdgeReporting, type ReporterOptions } fr
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
 export { collectReports, type CollectOptions } from './collect-reports.js';
 export { stageGate, type GateOptions, type GateQuestion, type GateVerdict } from './gate.js';
+export {
+  SequentialTest,
+  type ParityCounts,
+  type ParityTarget,
+  type ParityVerdict,
+} from './parity/sequential-test.js';
 export { overviewsOf, type EdgeOverview, type ProcessOverview } from './overview.js';
 export { parseEdge, type EdgeName } from './edge-name.js';
 export {
