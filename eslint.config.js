@@ -29,7 +29,11 @@ const DIRECTION = [
     ['control', 'edge', 'contracts', 'runtime'],
     'the command speaks to processes over NATS, not into them',
   ],
-  ['packages/service-host', ['runtime'], 'hosting a gRPC service has nothing to do with events'],
+  [
+    'packages/service-host',
+    ['edge', 'runtime'],
+    'hosting a gRPC service carries the tokens of its callers; it has nothing else to do with events',
+  ],
   [
     'packages/devstack',
     ['migrations', 'contracts', 'runtime'],

@@ -491,6 +491,14 @@ CREATE OR REPLACE FUNCTION banyan.partition_of(aggregate_type text, aggregate_id
 RETURN ((get_byte(sha256(convert_to(((aggregate_type || '/'::text) || aggregate_id), 'UTF8'::name)), 0) & 63))::smallint
 ;
 
+CREATE OR REPLACE FUNCTION banyan.present_epoch()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+RETURN CASE WHEN (banyan.shards() = 1) THEN (SELECT source.epoch FROM banyan.source) ELSE NULL::integer END
+;
+
 CREATE OR REPLACE FUNCTION banyan.prune_ticks(most integer)
  RETURNS bigint
  LANGUAGE sql

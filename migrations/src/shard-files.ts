@@ -15,6 +15,7 @@ export const ONCE_A_SOURCE: readonly string[] = [
   '0022_capture.sql',
   '0031_shards.sql',
   '0040_backfill.sql',
+  '0050_present_epoch.sql',
 ];
 
 const OUTBOX = fileURLToPath(new URL('../outbox/', import.meta.url));

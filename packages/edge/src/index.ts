@@ -15,3 +15,5 @@ export type {
 } from './query/query-edge-options.js';
 export type { NotFoundStatus } from './query/replica-first.js';
 export type { EdgeReplica, ReadContext } from './query/replica.js';
+export { tokenInterceptor } from './tokens/client-tokens.js';
+export { tokenServerInterceptor } from './tokens/server-tokens.js';

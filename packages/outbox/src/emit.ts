@@ -1,6 +1,6 @@
 import { context, propagation } from '@opentelemetry/api';
 import type { EventDefinition } from '@banyan/contracts';
-import type { Queryable } from '@banyan/runtime';
+import { currentTokens, TOKEN_HEADER, type Queryable, type TokenScope } from '@banyan/runtime';
 
 declare const eventIdBrand: unique symbol;
 
@@ -15,11 +15,20 @@ export interface EmitOptions {
 }
 
 const EMIT = 'select banyan.emit($1, $2, $3, $4, $5, $6, coalesce($7, gen_random_uuid())) as id';
+const EMIT_IN_SCOPE = `${EMIT}, banyan.present_epoch() as epoch`;
+
+interface Emitted {
+  id: EventId;
+  epoch?: number | null;
+}
 
 /**
  * Publishes an event when, and only when, the caller's transaction commits: a rollback means that it never happened.
  * Change the aggregate's row first, so that its lock orders the events of one key, and put the version which that change
  * returned into `data`. The trace of the caller, if OpenTelemetry is set up, travels with the event.
+ *
+ * Within a `TokenScope` the event also says what its writer had seen, and the scope has seen the new version once the
+ * transaction has committed (`seenOnCommit`).
  *
  * @param tx the caller's open transaction
  * @returns the event's id
@@ -33,18 +42,29 @@ export async function emit<T>(
   data: T,
   options: EmitOptions = {},
 ): Promise<EventId> {
-  const { rows } = await tx.query<{ id: EventId }>(EMIT, [
+  const scope = currentTokens();
+  const version = event.versionOf(data);
+  const id = event.keyOf(data);
+  const { rows } = await tx.query<Emitted>(scope === undefined ? EMIT : EMIT_IN_SCOPE, [
     event.aggregate,
-    event.keyOf(data),
+    id,
     event.type,
     event.encode(data),
-    event.versionOf(data),
-    { ...traceHeaders(), ...options.headers },
+    version,
+    { ...traceHeaders(), ...tokenHeaders(scope), ...options.headers },
     options.eventId ?? null,
   ]);
   const [row] = rows;
   if (row === undefined) throw new Error('banyan.emit returned no row');
+  const { source, aggregate } = event;
+  scope?.wrote({ source, aggregate, id, version, epoch: row.epoch ?? undefined });
   return row.id;
+}
+
+/** What the writer had seen when it emitted. */
+function tokenHeaders(scope: TokenScope | undefined): Record<string, string> {
+  const tokens = scope?.writing.encode() ?? '';
+  return tokens === '' ? {} : { [TOKEN_HEADER]: tokens };
 }
 
 /** The trace that the writer is in, if any (W3C Trace Context): whoever applies the event goes on with it. */

@@ -15,3 +15,6 @@ export { systemClock, wait, type Clock } from './clock.js';
 export { Wakeup } from './wakeup.js';
 export { silentLogger, type LogFields, type Logger } from './telemetry.js';
 export type { Queryable } from './database.js';
+export { laterToken, readToken, writeToken, type SeenToken } from './tokens/token.js';
+export { TOKEN_HEADER, TokenSet, type TimedToken } from './tokens/token-set.js';
+export { currentTokens, seenOnCommit, TokenScope } from './tokens/token-scope.js';

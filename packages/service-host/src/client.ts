@@ -8,6 +8,7 @@ import {
   type Interceptor,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { tokenInterceptor } from '@banyan/edge/tokens';
 import { CALLER_HEADER, detached, type CallOrigin } from './call-context.js';
 
 /** A generated client class. */
@@ -29,13 +30,14 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 /**
  * A client of another service, with its generated type. Nothing is retried: whoever calls knows whether the call may run
  * twice. A call made while the connection is being opened waits for it; one made while the other side is known to be
- * away fails at once with UNAVAILABLE. Reconnects are tried after 100 ms to 2 s.
+ * away fails at once with UNAVAILABLE. Reconnects are tried after 100 ms to 2 s. What the caller has seen goes along, and
+ * what the answer says that was seen comes back (see docs/edges/freshness.md).
  *
  * @param address host:port
  */
 export function clientFor<C>(client: ClientClass<C>, address: string, options: ClientForOptions): C {
   return new client(address, credentials.createInsecure(), {
-    interceptors: [...(options.interceptors ?? []), callerInterceptor(options.caller)],
+    interceptors: [...(options.interceptors ?? []), tokenInterceptor(), callerInterceptor(options.caller)],
     'grpc.enable_retries': 0,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.min_reconnect_backoff_ms': 100,

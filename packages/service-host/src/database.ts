@@ -1,5 +1,5 @@
 import { Pool, type PoolClient } from 'pg';
-import { messageOf, type Logger } from '@banyan/runtime';
+import { messageOf, seenOnCommit, type Logger } from '@banyan/runtime';
 import type { CallContext } from './call-context.js';
 
 /** What a transaction must know of the call that it belongs to. */
@@ -22,7 +22,8 @@ export function openPool(databaseUrl: string, logger: Logger): Pool {
 
 /**
  * Runs `work` in one transaction and commits it; whatever `work` throws rolls everything back and is thrown on. No
- * statement outlives the call's deadline, and nothing is committed once the caller has given up.
+ * statement outlives the call's deadline, and nothing is committed once the caller has given up. What `work` emits counts as
+ * seen by the caller once it is committed.
  */
 export async function inTransaction<T>(
   pool: Pool,
@@ -37,7 +38,7 @@ export async function inTransaction<T>(
   tx.on('error', onError);
   let broken = false;
   try {
-    return await committed(tx, time, work);
+    return await seenOnCommit(() => committed(tx, time, work));
   } catch (error) {
     broken = !(await rolledBack(tx));
     throw lost[0] ?? error;

@@ -1,4 +1,5 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { tokenServerInterceptor } from '@banyan/edge/tokens';
 import { BanyanError, messageOf, wait, type Logger } from '@banyan/runtime';
 import { CallRunner } from './call-runner.js';
 import { Health } from './health.js';
@@ -33,7 +34,7 @@ export async function serve(options: HostOptions): Promise<ServiceHost> {
 
 class Host implements ServiceHost {
   readonly #options: Required<HostOptions>;
-  readonly #server = new Server();
+  readonly #server = new Server({ interceptors: [tokenServerInterceptor()] });
   readonly #runner: CallRunner;
   readonly #health: Health;
   readonly #logger: Logger;

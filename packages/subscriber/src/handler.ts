@@ -3,6 +3,7 @@ import { formatPosition } from '@banyan/contracts';
 import type { Client } from 'pg';
 import type { IncomingEvent } from './incoming-event.js';
 import type { ReplicaCopy } from './position-store.js';
+import { scopeOf } from './token-scope.js';
 import { traced } from './trace.js';
 
 /** What a handler may want to know besides the event's data. */
@@ -33,6 +34,8 @@ export interface EventContext {
 /**
  * Applies one event. It writes through `tx` only: its writes and the subscriber's position commit together or not at all.
  * What it does elsewhere (mail, calls) may happen again after a crash. Throwing rolls back and parks the event's key.
+ *
+ * It runs in a `TokenScope` that has seen the event and what the event's writer had seen.
  *
  * `tx` is a pg client in a transaction that is not the handler's to end. With Drizzle: `drizzle({ client: tx })`; with
  * Kysely: see `kyselyPool`.
@@ -75,7 +78,9 @@ export interface HandlerEntry {
 export function on<T>(definition: EventDefinition<T>, handler: EventHandler<T>): HandlerEntry {
   const apply = async (tx: Client, events: readonly IncomingEvent[]): Promise<void> => {
     for (const event of events) {
-      await traced(event, () => handler(tx, definition.decode(event.payload), contextOf(event)));
+      await scopeOf(event, definition.source).run(() =>
+        traced(event, () => handler(tx, definition.decode(event.payload), contextOf(event))),
+      );
     }
   };
   return entryOf(definition, { takes: 'each', apply });

@@ -1,5 +1,5 @@
 import { PARTITIONS, parsePosition } from '@banyan/contracts';
-import { BanyanError } from '@banyan/runtime';
+import { BanyanError, readToken } from '@banyan/runtime';
 
 /**
  * What a caller has already seen: `projects/project/p1@7`, version 7 of an aggregate; or `projects:1.42/5`, position 1.42 in
@@ -9,15 +9,14 @@ export type Token =
   | { readonly of: 'version'; source: string; aggregate: string; id: string; version: number }
   | { readonly of: 'position'; source: string; epoch: number; n: number; partition: number };
 
-const VERSION = /^([a-z][a-z0-9_-]*)\/([^/@]+)\/(.+)@([1-9]\d{0,15})$/s;
 const POSITION = /^([a-z][a-z0-9_-]*):(\d+\.\d+)\/(\d{1,2})$/;
 
 /** @throws BanyanError BANYAN_TOKEN_INVALID */
 export function parseToken(written: string): Token {
-  const version = VERSION.exec(written);
-  if (version !== null) {
-    const [, source = '', aggregate = '', id = '', number = ''] = version;
-    return { of: 'version', source, aggregate, id, version: Number(number) };
+  const seen = readToken(written);
+  if (seen !== undefined) {
+    const { source, aggregate, id, version } = seen;
+    return { of: 'version', source, aggregate, id, version };
   }
   const [, source = '', position = '', partition = ''] = POSITION.exec(written) ?? [];
   if (source === '' || Number(partition) >= PARTITIONS)

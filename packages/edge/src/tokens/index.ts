@@ -1,0 +1,2 @@
+export { tokenInterceptor } from './client-tokens.js';
+export { tokenServerInterceptor } from './server-tokens.js';
