@@ -47,6 +47,7 @@ export {
   COMPARISON_OUTCOMES,
   FALLBACK_REASONS,
   stageReportOf,
+  type BypassCounts,
   type CallCounts,
   type ChangeEvidence,
   type ComparisonCounts,

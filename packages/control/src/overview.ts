@@ -2,7 +2,7 @@ import { sumEvidence } from './evidence-sum.js';
 import type { HeldRecord } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
 import { stageGate, type GateOptions, type GateVerdict } from './gate.js';
-import type { ChangeEvidence, EdgeReport, FreshnessReport, ProcessReport } from './report.js';
+import type { BypassCounts, ChangeEvidence, EdgeReport, FreshnessReport, ProcessReport } from './report.js';
 import type { Ramp } from './ramp.js';
 import { rampOf, type StageRecord } from './stage-record.js';
 import { commonLadder, stageAbove, type Ladder, type QueryStage } from './stage.js';
@@ -27,6 +27,8 @@ export interface EdgeOverview {
   processes: ProcessOverview[];
   /** Of all processes together, per change, oldest first. */
   evidence: ChangeEvidence[];
+  /** Of all processes together. */
+  bypasses: BypassCounts;
   /** Of the stalest process; null if none runs. */
   freshness: FreshnessReport | null;
   /**
@@ -87,6 +89,7 @@ function overviewOf(edge: string, { record, reports, options }: Known): EdgeOver
     rampBy: rampByOf(edgeReports),
     processes: own.map(({ process, report }) => processOf(process, report, last.changeId)),
     evidence: sumEvidence(edgeReports),
+    bypasses: sumBypasses(edgeReports),
     freshness: stalest(edgeReports),
     next: nextOf({ ...last, ladder, reports: edgeReports }, options),
   };
@@ -117,6 +120,15 @@ function processOf(process: ProcessReport, { running, held }: EdgeReport, change
     ...{ service, instance, pid, stage, ...ramping, change, inForce },
     ...(held === undefined ? {} : { held }),
   };
+}
+
+function sumBypasses(reports: readonly EdgeReport[]): BypassCounts {
+  const sum = { repaired: 0, missed: 0 };
+  for (const { bypasses } of reports) {
+    sum.repaired += bypasses?.repaired ?? 0;
+    sum.missed += bypasses?.missed ?? 0;
+  }
+  return sum;
 }
 
 function stalest(reports: readonly EdgeReport[]): FreshnessReport | null {

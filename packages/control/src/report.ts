@@ -24,9 +24,19 @@ export interface EdgeReport {
   held?: HeldRecord;
   /** What the process ramps by, e.g. `project`; absent: none of its requests has a key, so all move at 100 %. */
   rampBy?: string;
+  /** Calls that were about to go past the edge, or did; absent: no client of the process is guarded against it. */
+  bypasses?: BypassCounts;
   freshness: FreshnessReport;
   /** What was measured, per change, oldest first; the last few changes only, since the process started. */
   evidence: ChangeEvidence[];
+}
+
+/** See `guardClient` of `@banyan/edge`. */
+export interface BypassCounts {
+  /** Had interceptors of their own, which replace the client's; the edge was put back among them. */
+  repaired: number;
+  /** Went to the provider, whatever the stage. */
+  missed: number;
 }
 
 export interface FreshnessReport {

@@ -14,6 +14,8 @@ export type {
   RampOptions,
 } from './query/query-edge-options.js';
 export type { NotFoundStatus } from './query/replica-first.js';
+export { guardClient, type GuardedEdge } from './query/guard-client.js';
+export { Bypasses } from './query/bypasses.js';
 export type { EdgeReplica, ReadContext } from './query/replica.js';
 export { tokenInterceptor } from './tokens/client-tokens.js';
 export { tokenServerInterceptor } from './tokens/server-tokens.js';

@@ -52,6 +52,7 @@ export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], no
     ...showRampKey(edge),
     `  in force   ${inForce(edge)}${edge.processes.map(showProcess).join('')}`,
     `  replica    ${freshness(edge.freshness)}`,
+    ...showBypasses(edge),
     `  next       ${showNext(edge)}`,
     ...section('Measured, by change', showEvidence(edge.evidence)),
     ...section('Not equal, latest', edge.evidence.flatMap(showCounterexamples).slice(-10)),
@@ -71,6 +72,14 @@ export function showNext({ next, ladder, stage, ramp }: EdgeOverview): string {
 /** A stage, and during a ramp who runs it: `replica 10 %, else prefer-replica`. */
 export function stageText({ stage, ramp }: Pick<EdgeOverview, 'stage' | 'ramp'>): string {
   return ramp === null ? stage : `${stage} ${ramp.share} %, else ${ramp.from}`;
+}
+
+/** Calls that were, or nearly were, made past the stage; nothing where there are none. */
+function showBypasses({ bypasses: { repaired, missed } }: EdgeOverview): string[] {
+  if (repaired + missed === 0) return [];
+  return [
+    `  past it    ${missed} calls went past the edge, ${repaired} were put back (interceptors of their own)`,
+  ];
 }
 
 function showRampKey({ ramp, rampBy }: EdgeOverview): string[] {

@@ -10,6 +10,7 @@ import {
   type RunningStage,
 } from '@banyan/control';
 import { BanyanError, systemClock } from '@banyan/runtime';
+import { Bypasses } from './bypasses.js';
 import { CallWatch } from './call-watch.js';
 import { Comparer } from '../comparison/comparer.js';
 import { ComparisonQueue } from '../comparison/comparison-queue.js';
@@ -43,10 +44,12 @@ export function queryEdge<Request, Response>(
 export class QueryEdge<Request, Response> implements EdgeReporting {
   /**
    * For the client's constructor: `new ProjectsServiceClient(address, credentials, { interceptors: [edge.interceptor] })`.
-   * Trap: interceptors given to a single call replace those of the client.
+   * Trap: interceptors given to a single call replace those of the client; `guardClient` keeps such calls on the edge.
    */
   readonly interceptor: Interceptor;
   readonly stage: EdgeStage;
+  /** For `guardClient`. */
+  readonly bypasses: Bypasses;
   readonly #options: ResolvedOptions<Request, Response>;
   readonly #reader: ReplicaReader<Request, Response>;
   readonly #queue: ComparisonQueue;
@@ -58,6 +61,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     refuseSideEffects(options);
     this.#options = options;
     this.stage = options.stages.edge({ edge: options.edge, stages: options.ladder });
+    this.bypasses = new Bypasses(options.edge, options.method.path, options.logger);
     this.#reader = new ReplicaReader(options.replica, { ...options.budget, ...options });
     this.#queue = new ComparisonQueue({ ...options, atOnce: options.comparisonsAtOnce }, options.logger);
     this.#comparer = comparerOf(options, this.#reader, this.#queue);
@@ -68,6 +72,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     return {
       ...stageReportOf(this.stage),
       ...(this.#options.ramp.by === '' ? {} : { rampBy: this.#options.ramp.by }),
+      bypasses: this.bypasses.report(),
       freshness: this.#reader.freshness(),
       evidence: detail ? this.#evidence.report() : [],
     };
@@ -87,6 +92,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   #open(options: InterceptorOptions, nextCall: NextCall): InterceptingCall {
     if (options.method_definition.path !== this.#options.method.path)
       return new InterceptingCall(nextCall(options));
+    this.bypasses.ran();
     const { running } = this.stage;
     const route = { options, nextCall };
     if (running.ramp !== undefined) return new InterceptingCall(this.#ramp(route, running));
