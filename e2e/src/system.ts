@@ -73,6 +73,11 @@ export class MigratedSystem {
     };
   }
 
+  /** Takes a service away until it is started again. */
+  stopService(service: ServiceName): Promise<void> {
+    return this.supervisor.stop(service);
+  }
+
   /** Stops everything in order: callers before providers, servers last. Stopping twice is legal. */
   async stop(): Promise<void> {
     await this.supervisor.stopAll();
@@ -84,7 +89,7 @@ export class MigratedSystem {
     this.supervisor.adopt('postgres', postgres);
     if (nats.process !== undefined) this.supervisor.adopt('nats', nats.process);
     await Promise.all(SERVICES.map((service) => this.#migrate(service)));
-    await Promise.all([this.#startRelay(), ...SERVICES.map((service) => this.#startService(service))]);
+    await Promise.all([this.#startRelay(), ...SERVICES.map((service) => this.startService(service))]);
     for (const service of SERVICES) log(`${service} at ${this.addresses[service]}`);
   }
 
@@ -106,7 +111,7 @@ export class MigratedSystem {
     });
   }
 
-  async #startService(service: ServiceName): Promise<void> {
+  async startService(service: ServiceName): Promise<void> {
     const { teams, projects, tasks } = this.addresses;
     await this.supervisor.supervise({
       name: service,

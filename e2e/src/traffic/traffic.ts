@@ -28,6 +28,8 @@ type Operation =
   | 'complete task'
   | 'read project'
   | 'list tasks'
+  | 'show team'
+  | 'show project'
   | 'rename project'
   | 'create project'
   | 'archive project';
@@ -37,6 +39,8 @@ const MIX: readonly (readonly [weight: number, operation: Operation])[] = [
   [10, 'complete task'],
   [14, 'read project'],
   [8, 'list tasks'],
+  [4, 'show team'],
+  [6, 'show project'],
   [12, 'rename project'],
   [4, 'create project'],
   [2, 'archive project'],
@@ -97,7 +101,7 @@ export class Traffic {
   }
 
   #perform(operation: Operation): Promise<unknown> {
-    const { projects, tasks } = this.#options.clients;
+    const { teams, projects, tasks } = this.#options.clients;
     const project = operation === 'archive project' ? this.world.recentProject() : this.world.project();
     this.#serial += 1;
     switch (operation) {
@@ -114,6 +118,10 @@ export class Traffic {
           pageSize: 20,
           pageToken: '',
         });
+      case 'show team':
+        return unary(teams.getTeamPage.bind(teams), { id: project.teamId });
+      case 'show project':
+        return unary(projects.getProjectPage.bind(projects), { id: project.id });
       case 'rename project':
         return unary(projects.renameProject.bind(projects), {
           id: project.id,

@@ -9,6 +9,9 @@ export interface KnownProject {
   createdMs: number;
 }
 
+/** So many of the first projects are on their teams' pages. */
+const SHOWN = 12;
+
 /** How old a project must be before somebody creates a task in it, in ms. */
 const SETTLED_AFTER_MS = 1000;
 
@@ -30,6 +33,7 @@ export class World {
     for (let i = 0; i < teams; i++) await this.#addTeam(`Team ${i + 1}`);
     for (let i = 0; i < projects; i++) await this.addProject(`Project ${i + 1}`);
     for (const project of this.#projects) project.createdMs -= SETTLED_AFTER_MS;
+    for (const project of this.#projects.slice(0, SHOWN)) await this.#attach(project);
   }
 
   async addProject(name: string): Promise<void> {
@@ -72,6 +76,11 @@ export class World {
   member(teamId: string): string {
     const members = this.#members.get(teamId) ?? [];
     return members[this.#random.below(members.length)] ?? '';
+  }
+
+  async #attach({ id, teamId }: KnownProject): Promise<void> {
+    const client = this.#clients.teams;
+    await unary(client.attachProject.bind(client), { id: teamId, projectId: id, expectedVersion: 0 });
   }
 
   async #addTeam(name: string): Promise<void> {

@@ -36,7 +36,7 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
   const tasks = tasksClient(tasksAddress);
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'projects', databaseUrl, nats, snapshots: [projectSnapshots], logger }));
-  edges.start();
+  await edges.start();
   const handlers = new ProjectsHandlers({ pool, teams, tasks, logger });
   return serve({
     name: 'projects',

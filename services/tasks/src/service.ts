@@ -37,7 +37,7 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
   const teams = teamsClient(teamsAddress, [getMembershipEdge(edges, pool).interceptor]);
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'tasks', databaseUrl, nats, snapshots: [taskSnapshots], logger }));
-  edges.start();
+  await edges.start();
   const changes = new TaskChanges({ pool, projects, logger });
   return serve({
     name: 'tasks',

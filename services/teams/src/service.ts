@@ -38,7 +38,7 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
   const nats = edges.connection;
   const snapshots = [teamSnapshots, membershipSnapshots];
   edges.add(new Backfiller({ source: 'teams', databaseUrl, nats, snapshots, logger }));
-  edges.start();
+  await edges.start();
   const teams = new TeamsHandlers({ pool, projects });
   const members = new MembersHandlers({ pool, tasks, logger });
   return serve({

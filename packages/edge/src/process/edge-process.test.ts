@@ -1,5 +1,5 @@
 import { ProjectsServiceService } from '@banyan/contracts/projects';
-import { collectReports } from '@banyan/control';
+import { changeStage, collectReports } from '@banyan/control';
 import {
   freePort,
   startNats,
@@ -67,7 +67,7 @@ function declare() {
 
 it('starts and stops while the broker is away, its replicas not started', async () => {
   const { subscriber, edge } = declare();
-  edges.start();
+  await edges.start();
   expect(edge.stage.running).toMatchObject({ stage: 'call', origin: 'floor' });
   expect(edge.report(false).freshness).toMatchObject({ asOfMs: null, fresh: false });
   expect(subscriber.status).toBeUndefined();
@@ -82,7 +82,7 @@ it('follows and reports once the broker is there', async () => {
   const { subscriber } = declare();
   const part = { start: vi.fn(), stop: vi.fn() };
   edges.add(part);
-  edges.start();
+  await edges.start();
   server = await startNats({ dir: `${folder.path}/nats`, port, own: true });
   const connection = await edges.connection;
   await expect.poll(() => subscriber.status?.state, { timeout: 15_000 }).toBe('running');
@@ -106,7 +106,27 @@ it('tells of a part that cannot start, and starts the others', async () => {
   edges = new EdgeProcess({ service: 'tasks', natsUrl, stateDir, databaseUrl, logger });
   edges.add({ start: () => Promise.reject(new Error('no')), stop: () => undefined });
   const second = edges.add({ start: vi.fn(), stop: vi.fn() });
-  edges.start();
+  await edges.start();
   await vi.waitFor(() => expect(told).toEqual([[expect.any(String), { error: 'no' }]]));
   expect(second.start).toHaveBeenCalledOnce();
+});
+
+it('waits, on a restart at stage replica, for a replica that is fresh, though not for ever', async () => {
+  server = await startNats({ dir: `${folder.path}/nats`, port, own: true });
+  const { edge } = declare();
+  await edges.start();
+  const connection = await edges.connection;
+  const change = { edge: EDGE, from: 'call', by: 'a test', why: '-', expected: undefined } as const;
+  await changeStage(connection, { ...change, stage: 'replica', waitMs: 1 });
+  await expect.poll(() => edge.stage.persisted && edge.stage.running.stage).toBe('replica');
+  await edges.stop();
+
+  // Nobody sends heartbeats: it is never fresh.
+  const options = { stateDir: `${folder.path}/state`, databaseUrl: database.url };
+  const natsUrl = `nats://127.0.0.1:${port}`;
+  edges = new EdgeProcess({ service: 'tasks', natsUrl, ...options, readyTimeoutMs: 300 });
+  declare();
+  const before = performance.now();
+  await edges.start();
+  expect(performance.now() - before).toBeGreaterThanOrEqual(290);
 });

@@ -3,7 +3,10 @@ import {
   messageOf,
   resolveOptions,
   silentLogger,
+  systemClock,
   text,
+  wait,
+  wholeNumber,
   type Logger,
   type OptionRules,
 } from '@banyan/runtime';
@@ -25,6 +28,11 @@ export interface EdgeProcessOptions {
   stateDir: string;
   /** The database that the process's subscribers write to. */
   databaseUrl: string;
+  /**
+   * How long `start` waits at most for replicas that must answer; default 5000. Longer keeps a process whose broker is away
+   * from serving what needs no replica; 0 has it refuse calls until the first heartbeat.
+   */
+  readyTimeoutMs?: number;
   /** Default: nowhere. */
   logger?: Logger;
 }
@@ -51,6 +59,7 @@ const RULES: OptionRules<EdgeProcessOptions> = {
   },
   stateDir: text(),
   databaseUrl: text(),
+  readyTimeoutMs: wholeNumber(0, 3_600_000, 5_000),
   logger: {
     fallback: silentLogger,
     must: 'a logger',
@@ -58,10 +67,15 @@ const RULES: OptionRules<EdgeProcessOptions> = {
   },
 };
 
+type ProcessEdge = EdgeReporting & { stop: () => Promise<void> };
+
+/** How often `start` looks whether a replica is fresh, in ms. */
+const LOOK_MS = 20;
+
 /**
  * What the edges of one process stand on: one connection, the stages, the subscribers and the report that `banyan status`
- * collects. Declare edges and subscribers, then start it. It waits for nothing: a process whose broker is away serves on
- * the last known stages, and no two services need each other to start.
+ * collects. Declare edges and subscribers, then start it. A process whose broker is away serves on the last known stages,
+ * and no two services need each other to start.
  */
 export class EdgeProcess {
   /** Resolves once the broker is there; hand it on unawaited. */
@@ -70,8 +84,9 @@ export class EdgeProcess {
   readonly #options: Required<EdgeProcessOptions>;
   readonly #broker: BrokerConnection;
   readonly #reporter: Reporter;
-  readonly #edges: (EdgeReporting & { stop: () => Promise<void> })[] = [];
+  readonly #edges: ProcessEdge[] = [];
   readonly #parts: ProcessPart[] = [];
+  readonly #abort = new AbortController();
 
   constructor(given: EdgeProcessOptions) {
     const options = resolveOptions('edge process', RULES, given);
@@ -106,16 +121,26 @@ export class EdgeProcess {
     return part;
   }
 
-  /** Begins everything that was declared, in the background. */
-  start(): void {
+  /**
+   * Begins everything that was declared, in the background. Resolves when there is nothing to wait for: at once, unless an
+   * edge stands at a stage that only its replica answers; then when that is fresh, or after `readyTimeoutMs`. Serve after
+   * it, so that a restart refuses no call.
+   */
+  async start(): Promise<void> {
     this.#broker.start();
     this.stages.start();
     void this.#reporter.start();
     for (const part of this.#parts) void this.#begin(part);
+    const deadlineMs = systemClock.monotonicMs() + this.#options.readyTimeoutMs;
+    while (!this.#edges.every(canAnswer) && !this.#abort.signal.aborted) {
+      if (systemClock.monotonicMs() >= deadlineMs) return;
+      await wait(LOOK_MS, this.#abort.signal);
+    }
   }
 
   /** Stops in the opposite direction, the connection last. Stopping twice is legal. */
   async stop(): Promise<void> {
+    this.#abort.abort();
     this.#reporter.stop();
     await Promise.all(this.#parts.map((part) => part.stop()));
     await this.stages.stop();
@@ -131,4 +156,10 @@ export class EdgeProcess {
       this.#options.logger.error('a part of the process does not start', { error: messageOf(error) });
     }
   }
+}
+
+/** False for an edge that would refuse each call now: its provider is not asked, and its replica is not fresh. */
+function canAnswer(edge: EdgeReporting): boolean {
+  const { running, freshness } = edge.report(false);
+  return running.stage !== 'replica' || freshness.fresh;
 }
