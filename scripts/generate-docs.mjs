@@ -16,6 +16,7 @@ const OPTIONS = [
   ['Scenario', 'packages/subscriber/src/testing-kit/scenario.ts', 'ScenarioOptions'],
   ['Query edge', 'packages/edge/src/query/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
+  ['Comparison of a query edge', 'packages/edge/src/comparison/compare-options.ts', 'CompareOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];
 

@@ -21,11 +21,10 @@ export function descriptorRegistry(): FileRegistry {
  * else instead, harms nobody. False for a method that is not known here.
  *
  * @param path as in a gRPC service definition, e.g. `/projects.v1.ProjectsService/GetProject`
+ * @param registry where the method is declared
  */
-export function hasNoSideEffects(path: string): boolean {
+export function hasNoSideEffects(path: string, registry = descriptorRegistry()): boolean {
   const [, service = '', name = ''] = path.split('/');
-  const method = descriptorRegistry()
-    .getService(service)
-    ?.methods.find((candidate) => candidate.name === name);
+  const method = registry.getService(service)?.methods.find((candidate) => candidate.name === name);
   return method?.idempotency === IdempotencyLevel.NO_SIDE_EFFECTS;
 }

@@ -55,6 +55,7 @@ export {
   type Counterexample,
   type EdgeReport,
   type FallbackReason,
+  type FieldDifference,
   type FreshnessReport,
   type Percentiles,
   type ProcessReport,

@@ -115,6 +115,19 @@ export interface Counterexample {
   note?: string;
 }
 
+/** A field in which two answers of one version differ. */
+export interface FieldDifference {
+  /** For example `project.open_tasks`, `members[2].role`. */
+  path: string;
+  /** The same without indexes and keys: `members[*].role`. */
+  pattern: string;
+  /** `order`: a list has the same items in another order. */
+  kind: 'value' | 'order';
+  /** In JSON, redacted; missing: the field is absent. */
+  provider?: unknown;
+  replica?: unknown;
+}
+
 /** The part of a report that the stage itself knows. */
 export function stageReportOf(
   stage: EdgeStage,

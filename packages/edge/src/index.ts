@@ -7,12 +7,9 @@ export {
 export type { BackgroundSubscriber, FollowOptions } from './process/background-subscriber.js';
 export type { FollowedReplica } from './process/followed-replica.js';
 export { queryEdge, QueryEdge } from './query/query-edge.js';
-export type {
-  BudgetOptions,
-  CompareOptions,
-  QueryEdgeOptions,
-  RampOptions,
-} from './query/query-edge-options.js';
+export type { BudgetOptions, QueryEdgeOptions, RampOptions } from './query/query-edge-options.js';
+export type { CompareOptions } from './comparison/compare-options.js';
+export type { FieldEquality } from './comparison/fields/field-rules.js';
 export type { NotFoundStatus } from './query/replica-first.js';
 export { guardClient, type GuardedEdge } from './query/guard-client.js';
 export { Bypasses } from './query/bypasses.js';

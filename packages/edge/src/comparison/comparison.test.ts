@@ -7,7 +7,10 @@ import {
   type ProviderAnswer,
   type Sides,
 } from './comparison.js';
-import { FieldIgnores } from './field-diff.js';
+import { FieldComparison } from './fields/field-comparison.js';
+import { FieldRules } from './fields/field-rules.js';
+import { PlainReader } from './fields/plain-tree.js';
+import { Redactor } from './fields/redactor.js';
 import type { ReplicaAnswer } from '../query/replica-reader.js';
 
 interface Thing {
@@ -17,7 +20,14 @@ interface Thing {
 
 const RULES: ComparisonRules<Thing> = {
   version: (thing) => thing.version,
-  ignores: new FieldIgnores([]),
+  fields: new FieldComparison<Thing>({
+    reader: new PlainReader<Thing>(),
+    rules: new FieldRules(
+      { ignore: [], unordered: [], tolerance: {}, equal: {}, sensitive: 'all' },
+      () => undefined,
+    ),
+    redactor: new Redactor(),
+  }),
   lateDeadlineMs: 300,
 };
 const IN_TIME = { ...RULES, lateDeadlineMs: 60_000 };
@@ -63,7 +73,7 @@ describe('a comparison', () => {
 
   it('is wrong when the same version says something else, and names the fields only', async () => {
     const judgement = await compare({ provider: found(3, 'secret'), replica: [found(3, 'other')] });
-    expect(judgement).toEqual({ outcome: 'wrong', version: 3, fields: ['name'] });
+    expect(judgement).toEqual({ outcome: 'wrong', version: 3, fields: ['name'], patterns: ['name'] });
     expect(JSON.stringify(judgement)).not.toContain('secret');
   });
 
@@ -75,7 +85,7 @@ describe('a comparison', () => {
 
   it('is wrong, not late, when the replica reaches the version and says something else', async () => {
     const judgement = await compare({ provider: found(3), replica: [found(2), found(3, 'other')] });
-    expect(judgement).toEqual({ outcome: 'wrong', version: 3, fields: ['name'] });
+    expect(judgement).toEqual({ outcome: 'wrong', version: 3, fields: ['name'], patterns: ['name'] });
   });
 
   it('is wrong when the replica does not reach the version before the deadline', async () => {

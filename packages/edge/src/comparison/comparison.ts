@@ -1,6 +1,6 @@
-import type { ComparisonOutcome } from '@banyan/control';
+import type { ComparisonOutcome, FieldDifference } from '@banyan/control';
 import { systemClock, wait } from '@banyan/runtime';
-import { differingFields, type FieldIgnores } from './field-diff.js';
+import type { FieldComparison } from './fields/field-comparison.js';
 import type { ReplicaAnswer } from '../query/replica-reader.js';
 
 /** What came of asking the provider. */
@@ -20,13 +20,15 @@ export interface Judgement {
   lateMs?: number;
   /** For `wrong`: paths of the fields that differ. */
   fields?: string[];
+  /** The same without indexes and keys, sorted: differences of one kind have the same. */
+  patterns?: string[];
   note?: string;
 }
 
 export interface ComparisonRules<Response> {
   /** The version of what an answer carries. 0 or undefined: it has none. */
   version: (response: Response) => number | undefined;
-  ignores: FieldIgnores;
+  fields: Pick<FieldComparison<Response>, 'differences'>;
   /** A replica that has not reached the answer's version after this is wrong (or missing, or extra), in ms. */
   lateDeadlineMs: number;
 }
@@ -123,8 +125,16 @@ function verdictOfFound<Response>(
     const note = `the replica stayed at version ${reached}`;
     return { outcome: 'wait', otherwise: { outcome: 'wrong', version, fields: [], note } };
   }
-  const fields = differingFields(provider, replica, rules.ignores);
-  return fields.length === 0 ? { outcome: 'equal', version } : { outcome: 'wrong', version, fields };
+  return verdictOfDifferences(rules.fields.differences(provider, replica), version);
+}
+
+/** Where nothing but the order of lists differs, the note says so: that is mostly a replica's missing ORDER BY. */
+function verdictOfDifferences(differences: readonly FieldDifference[], version: number): Judgement {
+  if (differences.length === 0) return { outcome: 'equal', version };
+  const fields = differences.map(({ path }) => path);
+  const patterns = [...new Set(differences.map(({ pattern }) => pattern))].sort();
+  const isOrder = differences.every(({ kind }) => kind === 'order');
+  return { outcome: 'wrong', version, fields, patterns, ...(isOrder ? { note: 'order' } : {}) };
 }
 
 function versionOf<Response>(response: Response, { version }: ComparisonRules<Response>): number | null {

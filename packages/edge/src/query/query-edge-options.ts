@@ -10,6 +10,11 @@ import {
   type OptionRule,
   type OptionRules,
 } from '@banyan/runtime';
+import {
+  resolveCompareOptions,
+  type CompareOptions,
+  type ResolvedCompare,
+} from '../comparison/compare-options.js';
 import type { NotFoundStatus } from './replica-first.js';
 import type { EdgeReplica } from './replica.js';
 
@@ -19,6 +24,7 @@ export interface QueryEdgeOptions<Request, Response> {
   /** The method, from the service definition that ts-proto generates: `ProjectsServiceService.getProject`. Unary only. */
   method: MethodDefinition<Request, Response>;
   replica: EdgeReplica<Request, Response>;
+  /** What makes an answer of the replica right: its version at least, and rules by field. */
   compare: CompareOptions<Response>;
   budget: BudgetOptions;
   /** The process's stage watch. */
@@ -67,20 +73,17 @@ export interface RampOptions<Request> {
   keyOf: (request: Request) => string | undefined;
 }
 
-export interface CompareOptions<Response> {
-  /** The version of what an answer carries; undefined or 0: it has none, and cannot be judged. */
-  version: (response: Response) => number | undefined;
-  /** Paths of fields that do not count, e.g. `project.openTasks`, `members[*].joinedAt`. */
-  ignore?: readonly string[];
-}
-
 export interface BudgetOptions {
   /** How old an answer of the replica may be at most, in ms. Must leave room for the clock allowance and a heartbeat. */
   stalenessMs: number;
 }
 
-export type ResolvedOptions<Request, Response> = Required<QueryEdgeOptions<Request, Response>> & {
+export type ResolvedOptions<Request, Response> = Omit<
+  Required<QueryEdgeOptions<Request, Response>>,
+  'compare'
+> & {
   ladder: Ladder;
+  compare: ResolvedCompare<Response>;
 };
 
 /** Checks the options once; see `QueryEdgeOptions`. */
@@ -88,7 +91,7 @@ export function resolveQueryEdgeOptions<Request, Response>(
   given: QueryEdgeOptions<Request, Response>,
 ): ResolvedOptions<Request, Response> {
   const options = resolveOptions('query edge', rules<Request, Response>(), given);
-  return { ...options, ladder: ladderOf(options.supports) };
+  return { ...options, ladder: ladderOf(options.supports), compare: resolveCompareOptions(options.compare) };
 }
 
 /** No group: no request has a key. */
@@ -99,7 +102,7 @@ function rules<Request, Response>(): OptionRules<QueryEdgeOptions<Request, Respo
     edge: text(),
     method: object('a unary method of a generated service definition', isUnary),
     replica: object('a replica with read and freshness', (value) => hasFunctions(value, 'read', 'freshness')),
-    compare: object('{ version, ignore }', (value) => hasFunctions(value, 'version')),
+    compare: object('{ version, … }', (value) => hasFunctions(value, 'version')),
     budget: object(
       '{ stalenessMs } above 0',
       (value) => 'stalenessMs' in value && Number(value.stalenessMs) > 0,

@@ -1,4 +1,5 @@
 import { InterceptingCall, type Interceptor, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
+import type { FileRegistry } from '@bufbuild/protobuf';
 import { hasNoSideEffects } from '@banyan/contracts/descriptors';
 import {
   stageFor,
@@ -15,7 +16,7 @@ import { CallWatch } from './call-watch.js';
 import { Comparer } from '../comparison/comparer.js';
 import { ComparisonQueue } from '../comparison/comparison-queue.js';
 import { Evidence, type ChangeTally } from '../comparison/evidence.js';
-import { FieldIgnores } from '../comparison/field-diff.js';
+import { methodFields } from '../comparison/method-fields.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
 import { RampedCall } from './ramped-call.js';
@@ -162,16 +163,17 @@ function comparerOf<Request, Response>(
   queue: ComparisonQueue,
 ): Comparer<Request, Response> {
   const { method, compare, lateDeadlineMs, compareTimeoutMs, logger } = options;
-  const rules = { version: compare.version, ignores: new FieldIgnores(compare.ignore ?? []), lateDeadlineMs };
+  const rules = { version: compare.version, fields: methodFields(method, compare).response, lateDeadlineMs };
   return new Comparer({ method, reader, rules, queue, timeoutMs: compareTimeoutMs, logger });
 }
 
 type SideEffects = Pick<ResolvedOptions<unknown, unknown>, 'edge' | 'sideEffectFree'> & {
   method: { path: string };
+  compare: { descriptors: FileRegistry | undefined };
 };
 
-function refuseSideEffects({ edge, method, sideEffectFree }: SideEffects): void {
-  if (sideEffectFree || hasNoSideEffects(method.path)) return;
+function refuseSideEffects({ edge, method, sideEffectFree, compare }: SideEffects): void {
+  if (sideEffectFree || hasNoSideEffects(method.path, compare.descriptors)) return;
   throw new BanyanError('BANYAN_OPTION_INVALID', `${edge}: ${method.path} is not declared NO_SIDE_EFFECTS`, {
     remedy:
       'Declare `option idempotency_level = NO_SIDE_EFFECTS;` on the method, or set sideEffectFree: true.',
