@@ -17,6 +17,8 @@ const OPTIONS = [
   ['Query edge', 'packages/edge/src/query/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
   ['Comparison of a query edge', 'packages/edge/src/comparison/compare-options.ts', 'CompareOptions'],
+  ['Cache of a query edge', 'packages/edge/src/cache/cache-options.ts', 'EdgeCacheOptions'],
+  ['Cache in memory', 'packages/edge/src/cache/memory-cache.ts', 'MemoryCacheOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];
 

@@ -119,7 +119,7 @@ describe('changing a stage', () => {
       stage: 'call',
       change: 0,
       since: null,
-      next: { stage: 'shadow', outcome: 'pass' },
+      next: { stage: 'cache', outcome: 'pass' },
     });
     const { record } = await changeStage(operator.connection, changeOf());
     expect(await own()).toMatchObject({ stage: 'shadow', change: 1, processes: [{ inForce: true }] });

@@ -1,6 +1,8 @@
 import {
+  CACHE_COUNTS,
   COMPARISON_OUTCOMES,
   FALLBACK_REASONS,
+  type CacheCounts,
   type ChangeEvidence,
   type ComparisonCounts,
   type EdgeReport,
@@ -37,6 +39,7 @@ function add(a: ChangeEvidence, b: ChangeEvidence): ChangeEvidence {
     comparisons: addComparisons(a.comparisons, b.comparisons),
     lateMs: worst(a.lateMs, b.lateMs),
     fallbacks: addFallbacks(a.fallbacks, b.fallbacks),
+    ...cacheSum(a.cache, b.cache),
     counterexamples: [...a.counterexamples, ...b.counterexamples].sort((x, y) => x.at.localeCompare(y.at)),
   };
 }
@@ -59,6 +62,18 @@ function addComparisons(a: ComparisonCounts, b: ComparisonCounts): ComparisonCou
   const sum = noComparisons();
   for (const outcome of [...COMPARISON_OUTCOMES, 'shed'] as const) sum[outcome] = a[outcome] + b[outcome];
   return sum;
+}
+
+export function noCacheCounts(): CacheCounts {
+  return { hits: 0, misses: 0, shared: 0, refused: 0, tooLarge: 0, bypassed: 0, errors: 0 };
+}
+
+/** A process without a cache counts none. */
+function cacheSum(a: CacheCounts | undefined, b: CacheCounts | undefined): { cache?: CacheCounts } {
+  if (a === undefined && b === undefined) return {};
+  const sum = noCacheCounts();
+  for (const name of CACHE_COUNTS) sum[name] = (a?.[name] ?? 0) + (b?.[name] ?? 0);
+  return { cache: sum };
 }
 
 export function noFallbacks(): Record<FallbackReason, number> {

@@ -42,12 +42,15 @@ export {
 } from './stage-store.js';
 export { type StageRecord } from './stage-record.js';
 export type { Connection } from './connection.js';
-export { noComparisons, noFallbacks } from './evidence-sum.js';
+export { noCacheCounts, noComparisons, noFallbacks } from './evidence-sum.js';
 export {
+  CACHE_COUNTS,
   COMPARISON_OUTCOMES,
   FALLBACK_REASONS,
   stageReportOf,
   type BypassCounts,
+  type CacheCounts,
+  type CacheReport,
   type CallCounts,
   type ChangeEvidence,
   type ComparisonCounts,

@@ -27,6 +27,8 @@ export interface EdgeReport {
   /** Calls that were about to go past the edge, or did; absent: no client of the process is guarded against it. */
   bypasses?: BypassCounts;
   freshness: FreshnessReport;
+  /** Of an edge that has a cache: what became of the cache itself, since the process started. */
+  cache?: CacheReport;
   /** What was measured, per change, oldest first; the last few changes only, since the process started. */
   evidence: ChangeEvidence[];
 }
@@ -48,6 +50,18 @@ export interface FreshnessReport {
   fresh: boolean;
 }
 
+/** What became of a cache, whichever edges use it. Processes that share one each count their own part. */
+export interface CacheReport {
+  /** Keys that events have invalidated, whether there was an answer or not. */
+  invalidations: number;
+  /** How often everything of a source was dropped: at the start of its feed, and after a break of it. */
+  flushes: number;
+  /** Answers that went because there was no room. */
+  evictions: number;
+  /** Everything that the source committed before this (ms since 1970) was heard of; null: the feed was never heard. */
+  asOfMs: number | null;
+}
+
 /** What was measured at one stage while one change was in force. During a ramp a change has two of them. */
 export interface ChangeEvidence {
   change: number;
@@ -62,6 +76,8 @@ export interface ChangeEvidence {
   lateMs: Percentiles;
   /** Calls that the replica did not answer, by reason. */
   fallbacks: Record<FallbackReason, number>;
+  /** What the cache did for the calls of a change to the stage `cache`. */
+  cache?: CacheCounts;
   /** The latest few that were not equal in the end; paths only, never values. */
   counterexamples: Counterexample[];
 }
@@ -73,6 +89,23 @@ export interface CallCounts {
   /** How many of both were answered by the replica. */
   byReplica: number;
 }
+
+export const CACHE_COUNTS = [
+  'hits',
+  'misses',
+  'shared',
+  'refused',
+  'tooLarge',
+  'bypassed',
+  'errors',
+] as const;
+
+/**
+ * Calls by what the cache did: `hits` answered by it · `misses` asked the provider · `shared` waited for another call's miss
+ * · `bypassed` not to be cached, since they carry credentials. Fills: `refused` as an invalidation came meanwhile ·
+ * `tooLarge`. `errors`: the cache was down, slow or damaged; such calls are misses as well.
+ */
+export type CacheCounts = Record<(typeof CACHE_COUNTS)[number], number>;
 
 export interface Percentiles {
   count: number;

@@ -20,10 +20,11 @@ describe('the ladder of a query edge', () => {
   });
 
   it('is climbed one stage at a time', () => {
-    expect(planAdvance({ ladder, from: 'call' })).toBe('shadow');
+    expect(planAdvance({ ladder, from: 'call' })).toBe('cache');
+    expect(planAdvance({ ladder: ['call', 'shadow', 'replica'], from: 'call' })).toBe('shadow');
     expect(planAdvance({ ladder, from: 'shadow', to: 'prefer-replica' })).toBe('prefer-replica');
     expect(() => planAdvance({ ladder, from: 'call', to: 'replica' })).toThrow(
-      'advances to shadow, not to replica',
+      'advances to cache, not to replica',
     );
     expect(() => planAdvance({ ladder, from: 'replica' })).toThrow('replica is the highest stage');
   });
@@ -33,7 +34,7 @@ describe('the ladder of a query edge', () => {
     expect(planBack({ ladder, from: 'replica', to: 'call' })).toBe('call');
     expect(() => planBack({ ladder, from: 'call' })).toThrow('call is the floor');
     expect(() => planBack({ ladder, from: 'shadow', to: 'replica' })).toThrow(
-      'can go back to call, not to replica',
+      'can go back to call, cache, not to replica',
     );
   });
 

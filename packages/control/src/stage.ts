@@ -16,8 +16,8 @@ export function isQueryStage(value: unknown): value is QueryStage {
   return typeof value === 'string' && (QUERY_STAGES as readonly string[]).includes(value);
 }
 
-/** The stages that query edges can stand at so far; `cache` is still to come. */
-export const QUERY_LADDER: Ladder = ['call', 'shadow', 'prefer-replica', 'replica'];
+/** All stages of a query edge. One without a cache leaves `cache` out. */
+export const QUERY_LADDER: Ladder = QUERY_STAGES;
 
 const rank = (stage: QueryStage): number => QUERY_STAGES.indexOf(stage);
 

@@ -16,3 +16,15 @@ export { Bypasses } from './query/bypasses.js';
 export type { EdgeReplica, ReadContext } from './query/replica.js';
 export { tokenInterceptor } from './tokens/client-tokens.js';
 export { tokenServerInterceptor } from './tokens/server-tokens.js';
+export type { EdgeCacheOptions } from './cache/cache-options.js';
+export {
+  isGoodEnough,
+  type Awaitable,
+  type CachedEntry,
+  type CacheQuestion,
+  type CacheStatus,
+  type EdgeCache,
+  type Lease,
+  type Lookup,
+} from './cache/edge-cache.js';
+export { memoryCache, type MemoryCacheOptions } from './cache/memory-cache.js';

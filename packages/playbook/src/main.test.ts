@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   noComparisons,
   noFallbacks,
-  QUERY_LADDER,
   Reporter,
   stageReportOf,
   StageWatch,
@@ -44,7 +43,7 @@ describe('the banyan command', () => {
     measured = {};
     rampBy = undefined;
     watch = new StageWatch({ connection: nats.connection, stateDir: folder });
-    stage = watch.edge({ edge, stages: QUERY_LADDER });
+    stage = watch.edge({ edge, stages: ['call', 'shadow', 'prefer-replica', 'replica'] });
     reporter = new Reporter({ connection: nats.connection, service: 'tasks', edges: [{ report }] });
     watch.start();
     await reporter.start();

@@ -1,6 +1,8 @@
 import {
+  noCacheCounts,
   noComparisons,
   noFallbacks,
+  type CacheCounts,
   type ChangeEvidence,
   type Counterexample,
   type FallbackReason,
@@ -54,6 +56,7 @@ export class ChangeTally {
   readonly #calls = { ok: 0, failed: 0, byReplica: 0 };
   readonly #comparisons = noComparisons();
   readonly #fallbacks = noFallbacks();
+  readonly #cache = noCacheCounts();
   readonly #latency = newHistogram();
   readonly #late = newHistogram();
   readonly #counterexamples: Counterexample[] = [];
@@ -71,6 +74,10 @@ export class ChangeTally {
 
   fallback(reason: FallbackReason): void {
     this.#fallbacks[reason] += 1;
+  }
+
+  cache(what: keyof CacheCounts): void {
+    this.#cache[what] += 1;
   }
 
   shed(): void {
@@ -98,6 +105,7 @@ export class ChangeTally {
       comparisons: { ...this.#comparisons },
       lateMs: percentilesOf(this.#late),
       fallbacks: { ...this.#fallbacks },
+      ...(stage === 'cache' ? { cache: { ...this.#cache } } : {}),
       counterexamples: [...this.#counterexamples],
     };
   }

@@ -15,6 +15,11 @@ import {
   type CompareOptions,
   type ResolvedCompare,
 } from '../comparison/compare-options.js';
+import {
+  resolveCacheOptions,
+  type EdgeCacheOptions,
+  type ResolvedCacheOptions,
+} from '../cache/cache-options.js';
 import type { NotFoundStatus } from './replica-first.js';
 import type { EdgeReplica } from './replica.js';
 
@@ -27,9 +32,11 @@ export interface QueryEdgeOptions<Request, Response> {
   /** What makes an answer of the replica right: its version at least, and rules by field. */
   compare: CompareOptions<Response>;
   budget: BudgetOptions;
+  /** What the stage `cache` needs; without it the edge has no such stage. */
+  cache?: EdgeCacheOptions<Request>;
   /** The process's stage watch. */
   stages: StageWatch;
-  /** The stages that this process may run; default all that there are. The lowest is the floor, the highest the ceiling. */
+  /** The stages that this process may run; default all that it has what they need for. The lowest is the floor, the highest the ceiling. */
   supports?: readonly QueryStage[];
   /**
    * That asking once more, or asking the replica instead, harms nobody. Default: what the method's `idempotency_level`
@@ -78,26 +85,37 @@ export interface BudgetOptions {
   stalenessMs: number;
 }
 
+type CheckedOptions<Request, Response> = Omit<QueryEdgeOptions<Request, Response>, 'cache'>;
+
 export type ResolvedOptions<Request, Response> = Omit<
-  Required<QueryEdgeOptions<Request, Response>>,
+  Required<CheckedOptions<Request, Response>>,
   'compare'
 > & {
   ladder: Ladder;
   compare: ResolvedCompare<Response>;
+  /** Undefined: the edge has no cache. */
+  cache: ResolvedCacheOptions<Request> | undefined;
 };
 
 /** Checks the options once; see `QueryEdgeOptions`. */
 export function resolveQueryEdgeOptions<Request, Response>(
   given: QueryEdgeOptions<Request, Response>,
 ): ResolvedOptions<Request, Response> {
-  const options = resolveOptions('query edge', rules<Request, Response>(), given);
-  return { ...options, ladder: ladderOf(options.supports), compare: resolveCompareOptions(options.compare) };
+  const { cache: givenCache, ...others } = given;
+  const cache = givenCache === undefined ? undefined : resolveCacheOptions(givenCache);
+  const stages = cache === undefined ? QUERY_LADDER.filter((stage) => stage !== 'cache') : QUERY_LADDER;
+  const options = resolveOptions('query edge', rules<Request, Response>(stages), others);
+  const compare = resolveCompareOptions(options.compare);
+  return { ...options, compare, cache, ladder: ladderOf(options.supports) };
 }
 
 /** No group: no request has a key. */
 const NO_RAMP: RampOptions<unknown> = { by: '', keyOf: () => undefined };
 
-function rules<Request, Response>(): OptionRules<QueryEdgeOptions<Request, Response>> {
+/** @param stages those that the edge has what they need for */
+function rules<Request, Response>(
+  stages: readonly QueryStage[],
+): OptionRules<CheckedOptions<Request, Response>> {
   return {
     edge: text(),
     method: object('a unary method of a generated service definition', isUnary),
@@ -109,8 +127,10 @@ function rules<Request, Response>(): OptionRules<QueryEdgeOptions<Request, Respo
     ),
     stages: object('a stage watch', (value) => hasFunctions(value, 'edge')),
     supports: {
-      ...object<readonly QueryStage[]>('a list of stages', isSupported),
-      fallback: QUERY_LADDER,
+      ...object<readonly QueryStage[]>(`a list of stages of ${stages.join(', ')}`, (value) =>
+        isSupported(value, stages),
+      ),
+      fallback: stages,
     },
     sideEffectFree: flag(false),
     ramp: {
@@ -152,8 +172,8 @@ function isUnary(value: object): boolean {
   return typeof path === 'string' && requestStream === false && responseStream === false;
 }
 
-function isSupported(value: object): boolean {
-  const known: readonly unknown[] = QUERY_LADDER;
+function isSupported(value: object, stages: readonly QueryStage[]): boolean {
+  const known: readonly unknown[] = stages;
   return Array.isArray(value) && value.length > 0 && value.every((stage) => known.includes(stage));
 }
 

@@ -12,6 +12,8 @@ import {
 } from '@banyan/control';
 import { BanyanError, systemClock } from '@banyan/runtime';
 import { Bypasses } from './bypasses.js';
+import { CacheFirst } from '../cache/cache-first.js';
+import { CachedAnswers } from '../cache/cached-answers.js';
 import { CallWatch } from './call-watch.js';
 import { Comparer } from '../comparison/comparer.js';
 import { ComparisonQueue } from '../comparison/comparison-queue.js';
@@ -56,6 +58,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly #queue: ComparisonQueue;
   readonly #comparer: Comparer<Request, Response>;
   readonly #evidence = new Evidence();
+  readonly #answers: CachedAnswers<Request, Response> | undefined;
 
   constructor(given: QueryEdgeOptions<Request, Response>) {
     const options = resolveQueryEdgeOptions(given);
@@ -66,6 +69,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#reader = new ReplicaReader(options.replica, { ...options.budget, ...options });
     this.#queue = new ComparisonQueue({ ...options, atOnce: options.comparisonsAtOnce }, options.logger);
     this.#comparer = comparerOf(options, this.#reader, this.#queue);
+    this.#answers = answersOf(options);
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
 
@@ -75,6 +79,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
       ...(this.#options.ramp.by === '' ? {} : { rampBy: this.#options.ramp.by }),
       bypasses: this.bypasses.report(),
       freshness: this.#reader.freshness(),
+      ...(this.#answers === undefined ? {} : { cache: this.#answers.report() }),
       evidence: detail ? this.#evidence.report() : [],
     };
   }
@@ -113,8 +118,9 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     const tally = this.#evidence.of(running, stage);
     switch (stage) {
       case 'call':
-      case 'cache':
         return this.#pass(route, tally, 0);
+      case 'cache':
+        return this.#askCache(route, tally);
       case 'shadow':
         return this.#pass(route, tally, this.#options.shadowShare);
       case 'prefer-replica':
@@ -138,6 +144,11 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     const reader = this.#reader;
     const parts = new ReplicaFirst({ edge, stage, route, tally, reader, timeoutMs, notFound, comparer });
     return new InterceptingCall(new ReplicaCall(parts));
+  }
+
+  #askCache(route: CallRoute, tally: ChangeTally): InterceptingCall {
+    if (this.#answers === undefined) return this.#pass(route, tally, 0);
+    return new InterceptingCall(new ReplicaCall(new CacheFirst({ route, tally, answers: this.#answers })));
   }
 
   #comparerFor(share: number): Comparer<Request, Response> | undefined {
@@ -165,6 +176,16 @@ function comparerOf<Request, Response>(
   const { method, compare, lateDeadlineMs, compareTimeoutMs, logger } = options;
   const rules = { version: compare.version, fields: methodFields(method, compare).response, lateDeadlineMs };
   return new Comparer({ method, reader, rules, queue, timeoutMs: compareTimeoutMs, logger });
+}
+
+function answersOf<Request, Response>(
+  options: ResolvedOptions<Request, Response>,
+): CachedAnswers<Request, Response> | undefined {
+  const { method, cache, compare, budget, clockSkewMs, logger } = options;
+  if (cache === undefined) return undefined;
+  const budgetMs = budget.stalenessMs - clockSkewMs;
+  const parts = { method, options: cache, versionOf: compare.version, budgetMs, logger };
+  return new CachedAnswers({ ...parts, atLeast: () => undefined });
 }
 
 type SideEffects = Pick<ResolvedOptions<unknown, unknown>, 'edge' | 'sideEffectFree'> & {

@@ -4,7 +4,7 @@ import type { CallContext, CallListener, CallRoute, ProviderCall } from './provi
 
 /** What is to happen to a call that the replica was asked first. */
 export type ReplicaDecision =
-  | { kind: 'answer'; message: unknown }
+  | { kind: 'answer'; message: unknown; head?: Metadata; trailers?: Metadata }
   | { kind: 'fail'; status: Partial<StatusObject> & Pick<StatusObject, 'code' | 'details'> }
   /** Let the provider answer. */
   | { kind: 'pass' };
@@ -94,10 +94,12 @@ export class ReplicaCall implements ProviderCall {
     if (this.#limits.remainingMs() <= 0) {
       this.#end(undefined, {
         code: status.DEADLINE_EXCEEDED,
-        details: 'Deadline exceeded while reading the replica',
+        details: 'Deadline exceeded before there was an answer',
       });
     } else if (decision.kind === 'answer') {
-      this.#end(decision.message, { code: status.OK, details: 'OK' });
+      const { message, head, trailers: metadata } = decision;
+      const end = { code: status.OK, details: 'OK', ...(metadata === undefined ? {} : { metadata }) };
+      this.#end(message, end, head);
     } else if (decision.kind === 'fail') {
       this.#end(undefined, decision.status);
     } else {
@@ -115,7 +117,11 @@ export class ReplicaCall implements ProviderCall {
   }
 
   /** Tells the caller: metadata, message, status, in the order in which grpc-js does. */
-  #end(message: unknown, end: Partial<StatusObject> & Pick<StatusObject, 'code' | 'details'>): void {
+  #end(
+    message: unknown,
+    end: Partial<StatusObject> & Pick<StatusObject, 'code' | 'details'>,
+    head = new Metadata(),
+  ): void {
     const state = this.#state;
     if (state.kind === 'ended' || state.kind === 'passed') return;
     const listener = state.collected?.listener;
@@ -123,7 +129,7 @@ export class ReplicaCall implements ProviderCall {
     this.#limits.release();
     const full: StatusObject = { metadata: new Metadata(), ...end };
     const after = this.#parts.ended(full);
-    if (full.code === status.OK) listener?.onReceiveMetadata?.(new Metadata());
+    if (full.code === status.OK) listener?.onReceiveMetadata?.(head);
     // Like grpc-js, which gives a unary call without an answer the message null.
     listener?.onReceiveMessage?.(message ?? null);
     listener?.onReceiveStatus?.(full);
