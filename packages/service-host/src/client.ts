@@ -3,11 +3,13 @@ import {
   InterceptingCall,
   Metadata,
   type CallOptions,
+  type Client,
   type ChannelCredentials,
   type ClientOptions,
   type Interceptor,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { guardClient, type GuardedEdge } from '@banyan/edge';
 import { tokenInterceptor } from '@banyan/edge/tokens';
 import { CALLER_HEADER, detached, type CallOrigin } from './call-context.js';
 
@@ -21,7 +23,9 @@ export type ClientClass<C> = new (
 export interface ClientForOptions {
   /** Who calls: sent as `banyan-caller`. */
   caller: string;
-  /** Run around each call, the first one outermost. Default: none. */
+  /** The edges that begin at this client: what switches the path of their methods. Default: none. */
+  edges?: readonly GuardedEdge[];
+  /** Run around each call, the first one outermost, outside of the edges. Default: none. */
   interceptors?: readonly Interceptor[];
 }
 
@@ -35,14 +39,25 @@ const DEFAULT_TIMEOUT_MS = 5_000;
  *
  * @param address host:port
  */
-export function clientFor<C>(client: ClientClass<C>, address: string, options: ClientForOptions): C {
-  return new client(address, credentials.createInsecure(), {
-    interceptors: [...(options.interceptors ?? []), tokenInterceptor(), callerInterceptor(options.caller)],
+export function clientFor<C extends Client>(
+  client: ClientClass<C>,
+  address: string,
+  options: ClientForOptions,
+): C {
+  const { caller, edges = [], interceptors = [] } = options;
+  const made = new client(address, credentials.createInsecure(), {
+    interceptors: [
+      ...interceptors,
+      ...edges.map(({ interceptor }) => interceptor),
+      tokenInterceptor(),
+      callerInterceptor(caller),
+    ],
     'grpc.enable_retries': 0,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.min_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
   });
+  return guardClient(made, edges);
 }
 
 /** The callback form of a generated client's method, bound to its client. */

@@ -24,6 +24,7 @@ export function getTeamEdge(edges: EdgeProcess, pool: Pool) {
     },
     compare: { version: ({ team }) => team?.version },
     budget: { stalenessMs: 5000 },
+    ramp: { by: 'team', keyOf: ({ id }) => id },
     notFound: ({ id }) => missingStatus('teams', 'team', id),
     sampleShare: 0.2,
   });

@@ -14,7 +14,7 @@ import {
   type TestDatabase,
 } from '@banyan/devstack';
 import { silentLogger, type LogFields } from '@banyan/runtime';
-import { clientFor, detailsOf, newId, unary, type ServiceHost } from '@banyan/service-host';
+import { clientFor, detailsOf, missingStatus, newId, unary, type ServiceHost } from '@banyan/service-host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertProject } from './project-store.js';
 import { startProjects } from './service.js';
@@ -94,8 +94,12 @@ describe('a project', () => {
   });
 
   it('is not found by an id that nobody has', async () => {
-    const error = await failure(get(newId()));
-    expect(error.code).toBe(Code.NOT_FOUND);
+    const id = newId();
+    const error = await failure(get(id));
+    // What those say who answer from a replica.
+    const { code, details, metadata } = missingStatus('projects', 'project', id);
+    expect([error.code, error.details]).toEqual([code, details]);
+    expect(detailsOf(error)).toEqual(detailsOf({ metadata }));
     expect(detailsOf(error).info?.reason).toBe('PROJECT_NOT_FOUND');
   });
 

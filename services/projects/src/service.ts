@@ -32,7 +32,7 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'projects'] });
   const pool = openPool(databaseUrl, logger);
   const edges = new EdgeProcess({ service: 'projects', natsUrl, stateDir, databaseUrl, logger });
-  const teams = teamsClient(teamsAddress, [getTeamEdge(edges, pool).interceptor]);
+  const teams = teamsClient(teamsAddress, [getTeamEdge(edges, pool)]);
   const tasks = tasksClient(tasksAddress);
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'projects', databaseUrl, nats, snapshots: [projectSnapshots], logger }));

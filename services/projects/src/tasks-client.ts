@@ -1,4 +1,3 @@
-import type { Interceptor } from '@grpc/grpc-js';
 import { TasksServiceClient } from '@banyan/contracts/tasks';
 import { clientFor, unary, type CallOrigin } from '@banyan/service-host';
 
@@ -10,12 +9,12 @@ export interface TasksClient {
 }
 
 /**
- * The only place where projects meets tasks: what switches an edge's path is put in here, as an interceptor.
+ * The only place where projects meets tasks: what switches an edge's path is put in here.
  *
  * @param address host:port of tasks
  */
-export function tasksClient(address: string, interceptors: readonly Interceptor[] = []): TasksClient {
-  const client = clientFor(TasksServiceClient, address, { caller: 'projects', interceptors });
+export function tasksClient(address: string): TasksClient {
+  const client = clientFor(TasksServiceClient, address, { caller: 'projects' });
   return {
     archiveProjectTasks: async (projectId, origin) => {
       await unary(client.archiveProjectTasks.bind(client), { projectId }, origin);

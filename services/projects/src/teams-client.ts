@@ -1,5 +1,6 @@
-import { status as Code, type Interceptor } from '@grpc/grpc-js';
+import { status as Code } from '@grpc/grpc-js';
 import { TeamsServiceClient, type Team } from '@banyan/contracts/teams';
+import type { GuardedEdge } from '@banyan/edge';
 import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
 
 /** What projects asks of teams. */
@@ -10,12 +11,12 @@ export interface TeamsClient {
 }
 
 /**
- * The only place where projects meets teams: what switches an edge's path is put in here, as an interceptor.
+ * The only place where projects meets teams: what switches an edge's path is put in here.
  *
  * @param address host:port of teams
  */
-export function teamsClient(address: string, interceptors: readonly Interceptor[] = []): TeamsClient {
-  const client = clientFor(TeamsServiceClient, address, { caller: 'projects', interceptors });
+export function teamsClient(address: string, edges: readonly GuardedEdge[] = []): TeamsClient {
+  const client = clientFor(TeamsServiceClient, address, { caller: 'projects', edges });
   return {
     getTeam: async (id, origin) => {
       try {

@@ -29,6 +29,7 @@ export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
     },
     compare: { version: ({ project }) => project?.version },
     budget: BUDGET,
+    ramp: { by: 'project', keyOf: ({ id }) => id },
     notFound: ({ id }) => missingStatus('projects', 'project', id),
     sampleShare: 0.2,
   });
@@ -53,6 +54,7 @@ export function getMembershipEdge(edges: EdgeProcess, pool: Pool) {
     },
     compare: { version: ({ membership }) => membership?.version },
     budget: BUDGET,
+    ramp: { by: 'team', keyOf: ({ teamId }) => teamId },
     notFound: (request) => missingStatus('teams', 'membership', membershipIdOf(request)),
     sampleShare: 0.2,
   });

@@ -33,8 +33,8 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'tasks'] });
   const pool = openPool(databaseUrl, logger);
   const edges = new EdgeProcess({ service: 'tasks', natsUrl, stateDir, databaseUrl, logger });
-  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool).interceptor]);
-  const teams = teamsClient(teamsAddress, [getMembershipEdge(edges, pool).interceptor]);
+  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool)]);
+  const teams = teamsClient(teamsAddress, [getMembershipEdge(edges, pool)]);
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'tasks', databaseUrl, nats, snapshots: [taskSnapshots], logger }));
   await edges.start();

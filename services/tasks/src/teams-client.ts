@@ -1,5 +1,6 @@
-import { status as Code, type Interceptor } from '@grpc/grpc-js';
+import { status as Code } from '@grpc/grpc-js';
 import { TeamsServiceClient, type Membership } from '@banyan/contracts/teams';
+import type { GuardedEdge } from '@banyan/edge';
 import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
 
 /** What tasks asks of teams. */
@@ -13,12 +14,12 @@ export interface TeamsClient {
 }
 
 /**
- * The only place where tasks meets teams: what switches an edge's path is put in here, as an interceptor.
+ * The only place where tasks meets teams: what switches an edge's path is put in here.
  *
  * @param address host:port of teams
  */
-export function teamsClient(address: string, interceptors: readonly Interceptor[] = []): TeamsClient {
-  const client = clientFor(TeamsServiceClient, address, { caller: 'tasks', interceptors });
+export function teamsClient(address: string, edges: readonly GuardedEdge[] = []): TeamsClient {
+  const client = clientFor(TeamsServiceClient, address, { caller: 'tasks', edges });
   return {
     getMembership: async (member, origin) => {
       try {

@@ -24,6 +24,7 @@ export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
     },
     compare: { version: ({ project }) => project?.version },
     budget: { stalenessMs: 5000 },
+    ramp: { by: 'project', keyOf: ({ id }) => id },
     notFound: ({ id }) => missingStatus('projects', 'project', id),
     sampleShare: 0.2,
   });

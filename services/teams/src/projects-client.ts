@@ -1,5 +1,6 @@
-import { status as Code, type Interceptor } from '@grpc/grpc-js';
+import { status as Code } from '@grpc/grpc-js';
 import { ProjectsServiceClient, type Project } from '@banyan/contracts/projects';
+import type { GuardedEdge } from '@banyan/edge';
 import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
 
 /** What teams asks of projects. */
@@ -10,12 +11,12 @@ export interface ProjectsClient {
 }
 
 /**
- * The only place where teams meets projects: what switches an edge's path is put in here, as an interceptor.
+ * The only place where teams meets projects: what switches an edge's path is put in here.
  *
  * @param address host:port of projects
  */
-export function projectsClient(address: string, interceptors: readonly Interceptor[] = []): ProjectsClient {
-  const client = clientFor(ProjectsServiceClient, address, { caller: 'teams', interceptors });
+export function projectsClient(address: string, edges: readonly GuardedEdge[] = []): ProjectsClient {
+  const client = clientFor(ProjectsServiceClient, address, { caller: 'teams', edges });
   return {
     getProject: async (id, origin) => {
       try {

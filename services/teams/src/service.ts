@@ -33,7 +33,7 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'teams'] });
   const pool = openPool(databaseUrl, logger);
   const edges = new EdgeProcess({ service: 'teams', natsUrl, stateDir, databaseUrl, logger });
-  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool).interceptor]);
+  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool)]);
   const tasks = tasksClient(tasksAddress);
   const nats = edges.connection;
   const snapshots = [teamSnapshots, membershipSnapshots];

@@ -1,4 +1,3 @@
-import type { Interceptor } from '@grpc/grpc-js';
 import { TasksServiceClient } from '@banyan/contracts/tasks';
 import { clientFor, unary, type CallOrigin } from '@banyan/service-host';
 
@@ -10,12 +9,12 @@ export interface TasksClient {
 }
 
 /**
- * The only place where teams meets tasks: what switches an edge's path is put in here, as an interceptor.
+ * The only place where teams meets tasks: what switches an edge's path is put in here.
  *
  * @param address host:port of tasks
  */
-export function tasksClient(address: string, interceptors: readonly Interceptor[] = []): TasksClient {
-  const client = clientFor(TasksServiceClient, address, { caller: 'teams', interceptors });
+export function tasksClient(address: string): TasksClient {
+  const client = clientFor(TasksServiceClient, address, { caller: 'teams' });
   return {
     unassignMember: async (member, origin) => {
       await unary(client.unassignMember.bind(client), member, origin);

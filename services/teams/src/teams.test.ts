@@ -15,7 +15,7 @@ import {
   type TestDatabase,
 } from '@banyan/devstack';
 import { silentLogger, type LogFields } from '@banyan/runtime';
-import { clientFor, detailsOf, newId, unary, type ServiceHost } from '@banyan/service-host';
+import { clientFor, detailsOf, missingStatus, newId, unary, type ServiceHost } from '@banyan/service-host';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTeams } from './service.js';
 
@@ -88,7 +88,8 @@ describe('a team', () => {
 
   it('is not found by an id that nobody has, and refused by what is no id', async () => {
     const get = client.getTeam.bind(client);
-    expect((await failure(unary(get, { id: newId() }))).code).toBe(Code.NOT_FOUND);
+    const id = newId();
+    expectSame(await failure(unary(get, { id })), missingStatus('teams', 'team', id));
     expect((await failure(unary(get, { id: "'; drop table team" }))).code).toBe(Code.INVALID_ARGUMENT);
   });
 });
@@ -130,6 +131,7 @@ describe('a membership', () => {
     const { id: teamId } = await create('Roots');
     const error = await failure(membership({ teamId, memberId: 'eve' }));
     expect(detailsOf(error).info?.reason).toBe('MEMBERSHIP_NOT_FOUND');
+    expectSame(error, missingStatus('teams', 'membership', `${teamId}.eve`));
   });
 
   it('cannot begin in an archived team', async () => {
@@ -223,4 +225,10 @@ async function failure(call: Promise<unknown>): Promise<ServiceError> {
     () => Promise.reject(new Error('the call succeeded')),
     (error: unknown) => error as ServiceError,
   );
+}
+
+/** Who answers from a replica of teams says the same. */
+function expectSame(error: ServiceError, status: ReturnType<typeof missingStatus>): void {
+  expect([error.code, error.details]).toEqual([status.code, status.details]);
+  expect(detailsOf(error)).toEqual(detailsOf(status));
 }
