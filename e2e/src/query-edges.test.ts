@@ -69,9 +69,8 @@ async function back(edge: string): Promise<void> {
 /** What was measured on an edge under its last change. */
 async function latest(edge: string): Promise<ChangeEvidence | undefined> {
   const reports = await collectReports(nats, { waitMs: 500 });
-  return overviewsOf([], reports)
-    .find((each) => each.edge === edge)
-    ?.evidence.at(-1);
+  const found = overviewsOf([], reports).find((each) => each.edge === edge);
+  return found?.kind === 'query' ? found.evidence.at(-1) : undefined;
 }
 
 /** Waits until each edge has answered some calls at a stage. */

@@ -4,7 +4,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 /** What the edge's processes have measured, per change of its stage, oldest first. */
 export async function readEvidence(nats: NatsConnection, edge: string): Promise<ChangeEvidence[]> {
   const reports = await collectReports(nats, { waitMs: 500 });
-  return overviewsOf([], reports).find((each) => each.edge === edge)?.evidence ?? [];
+  const found = overviewsOf([], reports).find((each) => each.edge === edge);
+  return found?.kind === 'query' ? found.evidence : [];
 }
 
 export interface StageFigures {

@@ -10,7 +10,7 @@ import { overviewsOf } from './overview.js';
 import { stageReportOf } from './report.js';
 import { Reporter, REPORT_SUBJECT } from './reporter.js';
 import { StageWatch } from './stage-watch.js';
-import { QUERY_LADDER, type Ladder } from './stage.js';
+import { QUERY_LADDER, type Ladder, type QueryStage } from './stage.js';
 
 type Nats = Awaited<ReturnType<typeof testNats>>;
 
@@ -24,7 +24,7 @@ class Process {
 
   static async start(
     name: string,
-    given: { edge: string; folder: string; ladder?: Ladder; deaf?: boolean },
+    given: { edge: string; folder: string; ladder?: Ladder<QueryStage>; deaf?: boolean },
   ): Promise<Process> {
     const nats = await testNats();
     const watch = new StageWatch({
@@ -66,7 +66,10 @@ describe('changing a stage', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(name: string, given: { ladder?: Ladder; deaf?: boolean } = {}): Promise<EdgeStage> {
+  async function start(
+    name: string,
+    given: { ladder?: Ladder<QueryStage>; deaf?: boolean } = {},
+  ): Promise<EdgeStage<'query'>> {
     const process = await Process.start(`${name}-${edge}`, { edge, folder, ...given });
     processes.push(process);
     return process.watch.edge({ edge, stages: QUERY_LADDER });

@@ -64,7 +64,19 @@ function isReport(value: unknown): value is ProcessReport {
 
 function isEdgeReport(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { edge, stages, running, freshness, evidence } = value as Record<string, unknown>;
-  const parts = [running, freshness].every((part) => typeof part === 'object' && part !== null);
-  return typeof edge === 'string' && parts && Array.isArray(stages) && Array.isArray(evidence);
+  const { edge, kind, stages, running, evidence } = value as Record<string, unknown>;
+  const outlined = typeof edge === 'string' && Array.isArray(stages) && Array.isArray(evidence);
+  return outlined && isObject(running) && (kind === 'reaction' ? isSide(value) : isQuery(value));
 }
+
+function isQuery(value: object): boolean {
+  return 'freshness' in value && isObject(value.freshness);
+}
+
+function isSide(value: object): boolean {
+  const { side, reading, withoutId } = value as Record<string, unknown>;
+  if (side === 'caller') return true;
+  return side === 'receiver' && (reading === null || isObject(reading)) && Array.isArray(withoutId);
+}
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;

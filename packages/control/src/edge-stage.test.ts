@@ -25,7 +25,7 @@ function recordOf(change: number, given: Partial<StageRecord> = {}): StageRecord
 }
 
 const newStage = (lastKnown?: StageRecord): EdgeStage =>
-  new EdgeStage({ edge: EDGE, stages: LADDER }, () => lastKnown);
+  new EdgeStage({ edge: EDGE, kind: 'query', stages: LADDER }, () => lastKnown);
 
 describe('the stage of an edge in a process', () => {
   it('is the floor while nothing is known', () => {
@@ -38,8 +38,16 @@ describe('the stage of an edge in a process', () => {
     expect(stage.persisted).toBe(true);
   });
 
+  it('of one kind does not follow the records of the other, whose stages have the same names', () => {
+    const stage = new EdgeStage({ edge: EDGE, kind: 'reaction', stages: ['call', 'dual'] }, () => undefined);
+    expect(stage.consider(recordOf(1, { stage: 'call' }))).toBe('unsupported');
+    expect(stage.consider(recordOf(2, { kind: 'reaction', stage: 'dual' }))).toBe('applied');
+    expect(stage.consider(recordOf(3, { kind: 'reaction', stage: 'event' }))).toBe('unsupported');
+    expect(stage.running).toMatchObject({ stage: 'dual', change: 2 });
+  });
+
   it('is the floor if the last known one is not supported any more', () => {
-    const stage = new EdgeStage({ edge: EDGE, stages: ['shadow', 'replica'] }, () =>
+    const stage = new EdgeStage({ edge: EDGE, kind: 'query', stages: ['shadow', 'replica'] }, () =>
       recordOf(3, { stage: 'call' }),
     );
     expect(stage.running).toMatchObject({ stage: 'shadow', origin: 'floor' });

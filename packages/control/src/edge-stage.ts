@@ -1,13 +1,13 @@
 import { parseEdge, type EdgeName } from './edge-name.js';
 import { inShare, type Ramp } from './ramp.js';
 import { rampOf, type StageRecord } from './stage-record.js';
-import { ladderOf, type Ladder, type QueryStage } from './stage.js';
+import { isStageOf, ladderOf, type EdgeKind, type Ladder, type Stage, type StageOf } from './stage.js';
 
 /** The stage that a process runs an edge at, and where it has it from. */
-export interface RunningStage {
-  readonly stage: QueryStage;
+export interface RunningStage<S extends Stage = Stage> {
+  readonly stage: S;
   /** Set while only a share of the keys runs `stage`. */
-  readonly ramp?: Ramp;
+  readonly ramp?: Ramp<S>;
   /** 0 while no change was ever seen. */
   readonly change: number;
   readonly changeId: string;
@@ -23,37 +23,45 @@ export interface HeldRecord {
   reason: 'older' | 'unsupported' | 'unreadable';
   change?: number;
   changeId?: string;
-  stage?: QueryStage;
+  stage?: Stage;
   share?: number;
 }
 
-export interface EdgeDeclaration {
+export interface EdgeDeclaration<K extends EdgeKind = EdgeKind> {
   /** For example `tasks -> projects.GetProject`. */
   edge: string;
+  kind: K;
   /** The stages that this process can run the edge at. The lowest is its floor, the highest its ceiling. */
-  stages: readonly QueryStage[];
+  stages: readonly StageOf<K>[];
 }
 
-export type StageListener = (now: RunningStage, before: RunningStage) => void;
+/** A query edge need not say so. */
+export type QueryDeclaration = Omit<EdgeDeclaration<'query'>, 'kind'> & { kind?: 'query' };
+
+export type StageListener<S extends Stage = Stage> = (now: RunningStage<S>, before: RunningStage<S>) => void;
 
 /**
  * The stage of one edge in this process. States: at the floor → at the last known change → at each later change. It never
  * goes to an earlier change, whatever the broker says.
  */
-export class EdgeStage {
+export class EdgeStage<K extends EdgeKind = EdgeKind> {
   readonly name: EdgeName;
-  readonly ladder: Ladder;
-  #running: RunningStage;
+  readonly kind: K;
+  readonly ladder: Ladder<StageOf<K>>;
+  #running: RunningStage<StageOf<K>>;
   #record: StageRecord | undefined;
   #held: HeldRecord | undefined;
   #persistedId = '';
-  readonly #listeners = new Set<StageListener>();
+  #before: RunningStage<StageOf<K>>;
+  readonly #listeners = new Set<() => void>();
 
   /** @param lastKnownOf looks the edge's last known record up by its canonical text */
-  constructor(declaration: EdgeDeclaration, lastKnownOf: (edge: string) => StageRecord | undefined) {
+  constructor(declaration: EdgeDeclaration<K>, lastKnownOf: (edge: string) => StageRecord | undefined) {
     this.name = parseEdge(declaration.edge);
-    this.ladder = ladderOf(declaration.stages);
+    this.kind = declaration.kind;
+    this.ladder = ladderOf(declaration.stages, declaration.kind);
     this.#running = { stage: this.ladder[0], change: 0, changeId: '', since: '', origin: 'floor' };
+    this.#before = this.#running;
     const lastKnown = lastKnownOf(this.name.text);
     if (lastKnown === undefined || !this.#supports(lastKnown)) return;
     this.#record = lastKnown;
@@ -62,7 +70,7 @@ export class EdgeStage {
   }
 
   /** What to obey now. Read it once a call. */
-  get running(): RunningStage {
+  get running(): RunningStage<StageOf<K>> {
     return this.#running;
   }
 
@@ -80,9 +88,10 @@ export class EdgeStage {
     return this.#persistedId === this.#running.changeId;
   }
 
-  onChange(listener: StageListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  onChange(listener: StageListener<StageOf<K>>): () => void {
+    const tell = (): void => listener(this.#running, this.#before);
+    this.#listeners.add(tell);
+    return () => this.#listeners.delete(tell);
   }
 
   /** Obeys a record from the bucket, or says why not. `undefined` stands for one that cannot be read. */
@@ -90,7 +99,7 @@ export class EdgeStage {
     const verdict = this.#judge(record);
     if (verdict === 'applied' || verdict === 'same') {
       this.#held = undefined;
-      if (record !== undefined) this.#follow(record);
+      if (record !== undefined && this.#supports(record)) this.#follow(record);
     } else {
       this.#held = { reason: verdict, ...(record === undefined ? {} : summaryOf(record)) };
     }
@@ -111,19 +120,24 @@ export class EdgeStage {
     return later ? 'applied' : 'older';
   }
 
-  /** During a ramp a process runs two stages. */
-  #supports({ stage, from, share }: StageRecord): boolean {
-    return this.ladder.includes(stage) && (share === undefined || this.ladder.includes(from));
+  /** Both kinds have stages of one name, so the kind counts too. During a ramp a process runs two stages. */
+  #supports(record: StageRecord): record is RecordOf<StageOf<K>> {
+    const { kind, stage, from, share } = record;
+    if (kind !== this.kind || !isStageOf(this.kind, stage) || !isStageOf(this.kind, from)) return false;
+    if (!this.ladder.includes(stage)) return false;
+    return share === undefined || (kind === 'query' && this.ladder.includes(from));
   }
 
-  #follow(record: StageRecord): void {
-    const before = this.#running;
+  #follow(record: RecordOf<StageOf<K>>): void {
+    this.#before = this.#running;
     this.#record = record;
     this.#running = runningOf(record, 'store');
-    if (before.changeId === record.changeId) return;
-    for (const listener of this.#listeners) listener(this.#running, before);
+    if (this.#before.changeId === record.changeId) return;
+    for (const tell of this.#listeners) tell();
   }
 }
+
+type RecordOf<S extends Stage> = StageRecord & { stage: S; from: S };
 
 /** What a ramp goes by: requests of one key run one stage. */
 export interface RampKey {
@@ -134,14 +148,14 @@ export interface RampKey {
 }
 
 /** The stage that a request runs at. */
-export function stageFor({ stage, ramp }: RunningStage, { by, key }: RampKey): QueryStage {
+export function stageFor<S extends Stage>({ stage, ramp }: RunningStage<S>, { by, key }: RampKey): S {
   if (ramp === undefined) return stage;
   return key !== undefined && inShare(ramp.share, by, key) ? stage : ramp.from;
 }
 
-function runningOf(record: StageRecord, origin: RunningStage['origin']): RunningStage {
+function runningOf<S extends Stage>(record: RecordOf<S>, origin: RunningStage['origin']): RunningStage<S> {
   const { stage, change, changeId, at } = record;
-  const ramp = rampOf(record);
+  const ramp = rampOf<S>(record);
   return { stage, ...(ramp === undefined ? {} : { ramp }), change, changeId, since: at, origin };
 }
 

@@ -5,13 +5,13 @@ import {
   type CacheCounts,
   type ChangeEvidence,
   type ComparisonCounts,
-  type EdgeReport,
   type FallbackReason,
   type Percentiles,
+  type QueryEdgeReport,
 } from './report.js';
 
 /** What all processes measured, per change and the stage that the calls ran at, oldest change first. */
-export function sumEvidence(reports: readonly EdgeReport[]): ChangeEvidence[] {
+export function sumEvidence(reports: readonly QueryEdgeReport[]): ChangeEvidence[] {
   const byChange = new Map<string, ChangeEvidence>();
   for (const evidence of reports.flatMap((report) => report.evidence)) {
     const key = `${evidence.change} ${evidence.changeId} ${evidence.stage}`;
@@ -22,7 +22,10 @@ export function sumEvidence(reports: readonly EdgeReport[]): ChangeEvidence[] {
 }
 
 /** What was measured under one change, at whichever stage; undefined: nothing. */
-export function evidenceOf(reports: readonly EdgeReport[], changeId: string): ChangeEvidence | undefined {
+export function evidenceOf(
+  reports: readonly QueryEdgeReport[],
+  changeId: string,
+): ChangeEvidence | undefined {
   const all = sumEvidence(reports).filter((each) => each.changeId === changeId);
   return all.length === 0 ? undefined : all.reduce(add);
 }

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { noComparisons, noFallbacks } from './evidence-sum.js';
-import { stageGate, type GateQuestion, type GateVerdict } from './gate.js';
-import type { ComparisonCounts, EdgeReport } from './report.js';
+import { stageGate, type GateQuestion } from './gate.js';
+import type { GateVerdict } from './gate-verdict.js';
+import type { ComparisonCounts, QueryEdgeReport } from './report.js';
 import { QUERY_LADDER } from './stage.js';
 
 const NO_TIMES = { count: 0, p50: 0, p99: 0, max: 0 };
 
 /** What a process reports that runs change 2 and has measured the given comparisons. */
-function reportOf(counts: Partial<ComparisonCounts>, given: Partial<EdgeReport> = {}): EdgeReport {
+function reportOf(counts: Partial<ComparisonCounts>, given: Partial<QueryEdgeReport> = {}): QueryEdgeReport {
   return {
     edge: 'tasks -> projects.GetProject',
     kind: 'query',
@@ -31,7 +32,7 @@ function reportOf(counts: Partial<ComparisonCounts>, given: Partial<EdgeReport> 
   };
 }
 
-function ask(reports: EdgeReport[], given: Partial<GateQuestion> = {}): GateVerdict {
+function ask(reports: QueryEdgeReport[], given: Partial<GateQuestion> = {}): GateVerdict {
   return stageGate({ from: 'shadow', to: 'prefer-replica', changeId: 'two', reports, ...given });
 }
 

@@ -1,53 +1,57 @@
 import { resolveOptions, wholeNumber, type OptionRules } from '@banyan/runtime';
 import { evidenceOf, noComparisons, sumEvidence } from './evidence-sum.js';
+import { verdictOf, type Finding, type GateVerdict } from './gate-verdict.js';
 import type { Ramp } from './ramp.js';
-import type { ComparisonCounts, EdgeReport } from './report.js';
-import type { QueryStage } from './stage.js';
-
-/** Pass, fail, or not enough known yet; the reasons say why, each for itself. */
-export interface GateVerdict {
-  outcome: 'pass' | 'fail' | 'not-enough';
-  reasons: string[];
-}
+import { reactionFindings } from './reaction-gate.js';
+import type { ComparisonCounts, EdgeReport, QueryEdgeReport } from './report.js';
+import type { Stage } from './stage.js';
 
 export interface GateQuestion {
-  from: QueryStage;
-  to: QueryStage;
+  from: Stage;
+  to: Stage;
   /** The ramp in force, if the question is whether more keys may go to `to`. */
   ramp?: Ramp | null;
   /** The id of the change in force: only what was measured since then counts. Empty before the first change. */
   changeId: string;
   /** What each process that has the edge says of it. */
   reports: readonly EdgeReport[];
+  /** When it is asked, ms since 1970; default now. */
+  nowMs?: number;
 }
 
 export interface GateOptions {
-  /** How many comparisons must have been made since the last change; default 200. */
+  /** Query edges: how many comparisons must have been made since the last change; default 200. */
   minComparisons?: number;
+  /** Reaction edges: how many effects must have been done at `dual` since the last change; default 50. */
+  minReactions?: number;
+  /** Reaction edges: for how long no call without an event id may have come, in ms, before `dual`; default 60,000. */
+  quietMs?: number;
+  /** Reaction edges: how far behind a receiver's subscriber may be, in ms, before `event`; default 5000. */
+  maxLagMs?: number;
 }
 
-const RULES: OptionRules<GateOptions> = { minComparisons: wholeNumber(1, 1_000_000, 200) };
+const RULES: OptionRules<GateOptions> = {
+  minComparisons: wholeNumber(1, 1_000_000, 200),
+  minReactions: wholeNumber(0, 1_000_000, 50),
+  quietMs: wholeNumber(0, 7 * 86_400_000, 60_000),
+  maxLagMs: wholeNumber(1, 86_400_000, 5_000),
+};
 
-/** Whether an edge may advance a stage. Pure: the same reports give the same verdict. */
+/** Whether an edge may advance a stage. Pure: the same reports at the same time give the same verdict. */
 export function stageGate(question: GateQuestion, options: GateOptions = {}): GateVerdict {
-  const { minComparisons } = resolveOptions('gate', RULES, options);
+  const resolved = resolveOptions('gate', RULES, options);
+  const { to, changeId, reports, nowMs = Date.now() } = question;
   const findings = processesRun(question);
-  if (question.to === 'prefer-replica' || question.to === 'replica') {
-    findings.push(...parity(question, minComparisons), ...replicasFresh(question));
+  const queries = reports.filter((report) => report.kind === 'query');
+  const reactions = reports.filter((report) => report.kind === 'reaction');
+  if (reactions.length > 0) {
+    findings.push(...reactionFindings({ to, changeId, reports: reactions, nowMs }, resolved));
+  }
+  if (to === 'prefer-replica' || to === 'replica') {
+    findings.push(...parity(queries, changeId, resolved.minComparisons), ...replicasFresh(queries));
   }
   if (question.ramp && question.ramp.share > 0) findings.push(...rampedCalls(question));
   return verdictOf(findings);
-}
-
-type Finding = [outcome: GateVerdict['outcome'], reason: string];
-
-/** The worst finding decides; the reasons given are those of that outcome. */
-function verdictOf(findings: readonly Finding[]): GateVerdict {
-  for (const outcome of ['fail', 'not-enough', 'pass'] as const) {
-    const reasons = findings.filter(([found]) => found === outcome).map(([, reason]) => reason);
-    if (reasons.length > 0) return { outcome, reasons };
-  }
-  return { outcome: 'not-enough', reasons: ['nothing is known of the edge'] };
 }
 
 function processesRun({ reports, changeId }: GateQuestion): Finding[] {
@@ -58,7 +62,7 @@ function processesRun({ reports, changeId }: GateQuestion): Finding[] {
   return [['pass', `all ${reports.length} processes run the last change`]];
 }
 
-function parity({ reports, changeId }: GateQuestion, minimum: number): Finding[] {
+function parity(reports: readonly QueryEdgeReport[], changeId: string, minimum: number): Finding[] {
   const counts = evidenceOf(reports, changeId)?.comparisons ?? noComparisons();
   const findings: Finding[] = disagreements(counts).map((reason) => ['fail', reason]);
   const agreed = counts.equal + counts.late;
@@ -74,7 +78,8 @@ function parity({ reports, changeId }: GateQuestion, minimum: number): Finding[]
 
 /** A larger share needs the smaller one to have carried something. */
 function rampedCalls({ reports, changeId, to }: GateQuestion): Finding[] {
-  const ramped = sumEvidence(reports).find((each) => each.changeId === changeId && each.stage === to);
+  const queries = reports.filter((report) => report.kind === 'query');
+  const ramped = sumEvidence(queries).find((each) => each.changeId === changeId && each.stage === to);
   const calls = ramped === undefined ? 0 : ramped.calls.ok + ramped.calls.failed;
   if (calls === 0) return [['not-enough', `no call of the share has run at ${to} yet`]];
   return [['pass', `${calls} calls of the share ran at ${to}`]];
@@ -89,7 +94,7 @@ function disagreements({ wrong, missing, extra, oneSided }: ComparisonCounts): s
   return reasons;
 }
 
-function replicasFresh({ reports }: GateQuestion): Finding[] {
+function replicasFresh(reports: readonly QueryEdgeReport[]): Finding[] {
   return reports.map(({ freshness: { fresh, stalenessMs, budgetMs } }): Finding => {
     if (fresh) return ['pass', `a replica is ${stalenessMs ?? 0} ms old, budget ${budgetMs} ms`];
     if (stalenessMs === null) return ['not-enough', 'a replica has never started'];

@@ -2,32 +2,47 @@ export { StageWatch, type StageWatchOptions } from './stage-watch.js';
 export { Reporter, REPORT_SUBJECT, type EdgeReporting, type ReporterOptions } from './reporter.js';
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
 export { collectReports, type CollectOptions } from './collect-reports.js';
-export { stageGate, type GateOptions, type GateQuestion, type GateVerdict } from './gate.js';
+export { stageGate, type GateOptions, type GateQuestion } from './gate.js';
+export type { GateVerdict } from './gate-verdict.js';
 export {
   SequentialTest,
   type ParityCounts,
   type ParityTarget,
   type ParityVerdict,
 } from './parity/sequential-test.js';
-export { overviewsOf, type EdgeOverview, type ProcessOverview } from './overview.js';
+export {
+  overviewsOf,
+  type EdgeOverview,
+  type ProcessOverview,
+  type QueryOverview,
+  type ReactionOverview,
+} from './overview.js';
 export { parseEdge, type EdgeName } from './edge-name.js';
 export {
   commonLadder,
-  isQueryStage,
+  isStageOf,
+  LADDERS,
   ladderOf,
   planAdvance,
   planBack,
   QUERY_LADDER,
   QUERY_STAGES,
+  REACTION_LADDER,
+  REACTION_STAGES,
+  type EdgeKind,
   type Ladder,
   type Move,
   type QueryStage,
+  type ReactionStage,
+  type Stage,
+  type StageOf,
 } from './stage.js';
 export {
   EdgeStage,
   stageFor,
   type EdgeDeclaration,
   type HeldRecord,
+  type QueryDeclaration,
   type RampKey,
   type RunningStage,
 } from './edge-stage.js';
@@ -62,4 +77,19 @@ export {
   type FreshnessReport,
   type Percentiles,
   type ProcessReport,
+  type QueryEdgeReport,
+  type StageReport,
 } from './report.js';
+export {
+  noReactions,
+  type CallsWithoutId,
+  type ReactionCallCounts,
+  type ReactionCallerEvidence,
+  type ReactionCallerReport,
+  type ReactionCounts,
+  type ReactionEdgeReport,
+  type ReactionReading,
+  type ReactionReceiverEvidence,
+  type ReactionReceiverReport,
+} from './reaction-report.js';
+export type { ReactionEvidence } from './reaction-sum.js';

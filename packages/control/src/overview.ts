@@ -1,17 +1,28 @@
 import { sumEvidence } from './evidence-sum.js';
 import type { HeldRecord } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
-import { stageGate, type GateOptions, type GateVerdict } from './gate.js';
-import type { BypassCounts, ChangeEvidence, EdgeReport, FreshnessReport, ProcessReport } from './report.js';
+import { stageGate, type GateOptions } from './gate.js';
+import type { GateVerdict } from './gate-verdict.js';
 import type { Ramp } from './ramp.js';
+import type { CallsWithoutId, ReactionEdgeReport, ReactionReading } from './reaction-report.js';
+import { receiversOf, sumReactions, sumWithoutId, type ReactionEvidence } from './reaction-sum.js';
+import type {
+  BypassCounts,
+  ChangeEvidence,
+  EdgeReport,
+  FreshnessReport,
+  ProcessReport,
+  QueryEdgeReport,
+} from './report.js';
 import { rampOf, type StageRecord } from './stage-record.js';
-import { commonLadder, stageAbove, type Ladder, type QueryStage } from './stage.js';
+import { commonLadder, stageAbove, type Ladder, type Stage } from './stage.js';
 
 /** All that is known of one edge: the bucket's record and what its processes say. */
-export interface EdgeOverview {
+export type EdgeOverview = QueryOverview | ReactionOverview;
+
+export interface OverviewBase {
   edge: string;
-  kind: 'query';
-  stage: QueryStage;
+  stage: Stage;
   /** Set while only a share of the keys runs `stage`; null: all do. */
   ramp: Ramp | null;
   change: number;
@@ -25,24 +36,39 @@ export interface EdgeOverview {
   /** What a share of its keys is counted by, e.g. `project`; null if some process has no key, or another. */
   rampBy: string | null;
   processes: ProcessOverview[];
+  /**
+   * The next stage up and what its gate says; while a share is in force that is the same stage for more keys. Null at the
+   * top, or if no process runs.
+   */
+  next: (GateVerdict & { stage: Stage }) | null;
+}
+
+export interface QueryOverview extends OverviewBase {
+  kind: 'query';
   /** Of all processes together, per change, oldest first. */
   evidence: ChangeEvidence[];
   /** Of all processes together. */
   bypasses: BypassCounts;
   /** Of the stalest process; null if none runs. */
   freshness: FreshnessReport | null;
-  /**
-   * The next stage up and what its gate says; while a share is in force that is the same stage for more keys. Null at the
-   * top, or if no process runs.
-   */
-  next: (GateVerdict & { stage: QueryStage }) | null;
+}
+
+export interface ReactionOverview extends OverviewBase {
+  kind: 'reaction';
+  /** Of both sides together, per change, oldest first. */
+  evidence: ReactionEvidence[];
+  /** Of the receiver that is furthest behind; null if none reads the edge's events. */
+  reading: ReactionReading | null;
+  withoutId: CallsWithoutId[];
 }
 
 export interface ProcessOverview {
   service: string;
   instance: string;
   pid: number;
-  stage: QueryStage;
+  /** Which end of a reaction edge it is. */
+  side?: 'caller' | 'receiver';
+  stage: Stage;
   ramp?: Ramp;
   change: number;
   /** Whether it runs the edge's last change. */
@@ -79,23 +105,38 @@ function overviewOf(edge: string, { record, reports, options }: Known): EdgeOver
   const edgeReports = own.map(({ report }) => report);
   const last = lastChange(record, edgeReports);
   const ladder = commonLadder(edgeReports.map(({ stages }) => stages)) ?? null;
-  return {
+  const base: OverviewBase = {
     edge,
-    kind: 'query',
     ...last,
     by: record?.by ?? null,
     why: record?.why ?? null,
     ladder,
     rampBy: rampByOf(edgeReports),
     processes: own.map(({ process, report }) => processOf(process, report, last.changeId)),
-    evidence: sumEvidence(edgeReports),
-    bypasses: sumBypasses(edgeReports),
-    freshness: stalest(edgeReports),
     next: nextOf({ ...last, ladder, reports: edgeReports }, options),
+  };
+  const reactions = edgeReports.filter((report) => report.kind === 'reaction');
+  const isReaction = reactions.length > 0 || record?.kind === 'reaction';
+  return isReaction ? reactionOverview(base, reactions) : queryOverview(base, edgeReports);
+}
+
+function queryOverview(base: OverviewBase, reports: readonly EdgeReport[]): QueryOverview {
+  const queries = reports.filter((report) => report.kind === 'query');
+  const evidence = sumEvidence(queries);
+  return { ...base, kind: 'query', evidence, bypasses: sumBypasses(queries), freshness: stalest(queries) };
+}
+
+function reactionOverview(base: OverviewBase, reports: readonly ReactionEdgeReport[]): ReactionOverview {
+  return {
+    ...base,
+    kind: 'reaction',
+    evidence: sumReactions(reports),
+    reading: furthestBehind(reports),
+    withoutId: sumWithoutId(reports),
   };
 }
 
-type Last = Pick<EdgeOverview, 'stage' | 'ramp' | 'change' | 'changeId' | 'since'>;
+type Last = Pick<OverviewBase, 'stage' | 'ramp' | 'change' | 'changeId' | 'since'>;
 
 /** The edge's last change: the bucket's, unless a process knows a later one that the broker has lost. */
 function lastChange(record: StageRecord | undefined, reports: readonly EdgeReport[]): Last {
@@ -111,18 +152,20 @@ function lastChange(record: StageRecord | undefined, reports: readonly EdgeRepor
 
 const NOTHING: Last = { stage: 'call', ramp: null, change: 0, changeId: '', since: null };
 
-function processOf(process: ProcessReport, { running, held }: EdgeReport, changeId: string): ProcessOverview {
+function processOf(process: ProcessReport, report: EdgeReport, changeId: string): ProcessOverview {
   const { service, instance, pid } = process;
+  const { running, held } = report;
   const { stage, ramp, change } = running;
   const inForce = running.changeId === changeId;
+  const side = report.kind === 'reaction' ? { side: report.side } : {};
   const ramping = ramp === undefined ? {} : { ramp };
   return {
-    ...{ service, instance, pid, stage, ...ramping, change, inForce },
+    ...{ service, instance, pid, ...side, stage, ...ramping, change, inForce },
     ...(held === undefined ? {} : { held }),
   };
 }
 
-function sumBypasses(reports: readonly EdgeReport[]): BypassCounts {
+function sumBypasses(reports: readonly QueryEdgeReport[]): BypassCounts {
   const sum = { repaired: 0, missed: 0 };
   for (const { bypasses } of reports) {
     sum.repaired += bypasses?.repaired ?? 0;
@@ -131,15 +174,22 @@ function sumBypasses(reports: readonly EdgeReport[]): BypassCounts {
   return sum;
 }
 
-function stalest(reports: readonly EdgeReport[]): FreshnessReport | null {
+function stalest(reports: readonly QueryEdgeReport[]): FreshnessReport | null {
   const age = ({ stalenessMs }: FreshnessReport): number => stalenessMs ?? Infinity;
   const all = reports.map(({ freshness }) => freshness).sort((a, b) => age(b) - age(a));
   return all[0] ?? null;
 }
 
+function furthestBehind(reports: readonly ReactionEdgeReport[]): ReactionReading | null {
+  const age = ({ stalenessMs }: ReactionReading): number => stalenessMs ?? Infinity;
+  const all = receiversOf(reports).flatMap(({ reading }) => (reading === null ? [] : [reading]));
+  return all.sort((a, b) => age(b) - age(a))[0] ?? null;
+}
+
 /** One group for all processes, or none: keys must move alike in each. */
 function rampByOf(reports: readonly EdgeReport[]): string | null {
-  const [first, ...others] = new Set(reports.map(({ rampBy }) => rampBy));
+  const groups = reports.map((report) => (report.kind === 'query' ? report.rampBy : undefined));
+  const [first, ...others] = new Set(groups);
   return others.length === 0 ? (first ?? null) : null;
 }
 

@@ -1,11 +1,11 @@
 import { BanyanError } from '@banyan/runtime';
 import { checkShare, type Ramp } from './ramp.js';
-import { planAdvance, planBack, type Ladder, type QueryStage } from './stage.js';
+import { planAdvance, planBack, type Ladder, type Stage } from './stage.js';
 
 /** Where an edge stands. */
 export interface Standing {
   ladder: Ladder;
-  stage: QueryStage;
+  stage: Stage;
   /** The ramp in force; null: all keys run `stage`. */
   ramp: Ramp | null;
 }
@@ -19,8 +19,8 @@ export interface WantedMove {
 
 /** A move as a change records it. */
 export interface ShareMove {
-  stage: QueryStage;
-  from: QueryStage;
+  stage: Stage;
+  from: Stage;
   /** 100: all keys. */
   share: number;
 }

@@ -4,7 +4,7 @@ import { EdgeStage, stageFor, type RunningStage } from './edge-stage.js';
 import { bucketOf, inShare, isShare } from './ramp.js';
 import { planShareDown, planShareUp, type Standing } from './ramp-plan.js';
 import { decodeRecord, encodeRecord, type StageRecord } from './stage-record.js';
-import { isQueryStage, QUERY_LADDER } from './stage.js';
+import { isStageOf, QUERY_LADDER } from './stage.js';
 
 const shares = fc.integer({ min: 0, max: 9_999 }).map((hundredths) => hundredths / 100);
 
@@ -68,7 +68,7 @@ describe('a record with a share', () => {
   it('names no stage to a version that knows no shares, which so holds against it', () => {
     const { stage } = JSON.parse(encodeRecord(recordOf())) as { stage: string };
     expect(stage).toBe('prefer-replica@12.5');
-    expect(isQueryStage(stage)).toBe(false);
+    expect(isStageOf('query', stage)).toBe(false);
   });
 
   it.each(['prefer-replica@', 'prefer-replica@100', 'prefer-replica@10@10', 'prefer-replica@x', '@10'])(
@@ -80,7 +80,7 @@ describe('a record with a share', () => {
 
   it('is unsupported where the stage of the other keys is', () => {
     const edge = 'tasks -> projects.GetProject';
-    const stage = new EdgeStage({ edge, stages: ['call', 'prefer-replica'] }, () => undefined);
+    const stage = new EdgeStage({ edge, kind: 'query', stages: ['call', 'prefer-replica'] }, () => undefined);
     expect(stage.consider(recordOf())).toBe('unsupported');
     expect(stage.consider(recordOf({ from: 'call' }))).toBe('applied');
   });

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { BanyanError } from '@banyan/runtime';
-import type { QueryStage } from './stage.js';
+import type { Stage } from './stage.js';
 
 /** A stage that only a share of the keys runs; the others run the one that the edge comes from. */
-export interface Ramp {
+export interface Ramp<S extends Stage = Stage> {
   /** The stage of the keys that are not in the share, and of requests without a key. */
-  readonly from: QueryStage;
+  readonly from: S;
   /** Percent of the keys, at least 0 and below 100, in steps of 0.01. */
   readonly share: number;
 }

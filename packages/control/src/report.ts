@@ -1,5 +1,6 @@
 import type { EdgeStage, HeldRecord, RunningStage } from './edge-stage.js';
-import type { Ladder, QueryStage } from './stage.js';
+import type { ReactionEdgeReport } from './reaction-report.js';
+import type { EdgeKind, Ladder, QueryStage, StageOf } from './stage.js';
 
 /** What one process says of itself when asked. */
 export interface ProcessReport {
@@ -11,17 +12,24 @@ export interface ProcessReport {
 }
 
 /** What one process says of one edge. */
-export interface EdgeReport {
+export type EdgeReport = QueryEdgeReport | ReactionEdgeReport;
+
+/** The part of a report that the stage itself knows. */
+export interface StageReport<K extends EdgeKind = EdgeKind> {
   edge: string;
-  kind: 'query';
+  kind: K;
   /** The stages that this process supports, lowest (the floor) first. */
-  stages: Ladder;
-  running: RunningStage & {
+  stages: Ladder<StageOf<K>>;
+  running: RunningStage<StageOf<K>> & {
     /** Whether the change lies on this process's disk too. */
     persisted: boolean;
   };
   /** A record in the bucket that the process does not follow. */
   held?: HeldRecord;
+}
+
+/** What the caller's process says of a query edge. */
+export interface QueryEdgeReport extends StageReport<'query'> {
   /** What the process ramps by, e.g. `project`; absent: none of its requests has a key, so all move at 100 %. */
   rampBy?: string;
   /** Calls that were about to go past the edge, or did; absent: no client of the process is guarded against it. */
@@ -162,12 +170,10 @@ export interface FieldDifference {
 }
 
 /** The part of a report that the stage itself knows. */
-export function stageReportOf(
-  stage: EdgeStage,
-): Pick<EdgeReport, 'edge' | 'kind' | 'stages' | 'running' | 'held'> {
+export function stageReportOf<K extends EdgeKind>(stage: EdgeStage<K>): StageReport<K> {
   return {
     edge: stage.name.text,
-    kind: 'query',
+    kind: stage.kind,
     stages: stage.ladder,
     running: { ...stage.running, persisted: stage.persisted },
     ...(stage.held === undefined ? {} : { held: stage.held }),

@@ -1,12 +1,13 @@
 import { isShare, type Ramp } from './ramp.js';
-import { isQueryStage, type QueryStage } from './stage.js';
+import { isEdgeKind, isStageOf, type EdgeKind, type Stage } from './stage.js';
 
 /** One change of an edge's stage, as it lies in the bucket and in each process's state file. */
 export interface StageRecord {
   /** Canonical text of the edge. */
   edge: string;
-  kind: 'query';
-  stage: QueryStage;
+  kind: EdgeKind;
+  /** One of its kind's. */
+  stage: Stage;
   /**
    * The edge's own count of changes, from 1. Not the bucket's revision: a broker that lost data hands out the same
    * revisions again.
@@ -19,7 +20,7 @@ export interface StageRecord {
   /** When, ISO 8601. */
   at: string;
   /** The stage before; while a share is in force, the one of all other keys, however often the share was changed. */
-  from: QueryStage;
+  from: Stage;
   /** Percent of the keys that run `stage`, below 100; absent: all do. See `Ramp`. */
   share?: number;
   /** What was known of the edge when it was changed: the gate's verdict. */
@@ -65,10 +66,14 @@ function isRecord(value: object): value is StageRecord {
   const texts = [edge, changeId, by, why, at].every((text) => typeof text === 'string');
   const counted = Number.isSafeInteger(change) && (change as number) > 0;
   const shared = share === undefined || isShare(share);
-  return texts && counted && shared && kind === 'query' && isQueryStage(stage) && isQueryStage(from);
+  return texts && counted && shared && isEdgeKind(kind) && isStageOf(kind, stage) && isStageOf(kind, from);
 }
 
 /** The ramp that a record stands for; undefined: all keys run its stage. */
-export function rampOf({ from, share }: StageRecord): Ramp | undefined {
+export function rampOf<S extends Stage = Stage>(record: {
+  from: S;
+  share?: number | undefined;
+}): Ramp<S> | undefined {
+  const { from, share } = record;
   return share === undefined ? undefined : { from, share };
 }

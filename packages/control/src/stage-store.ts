@@ -6,7 +6,7 @@ import { BanyanError, messageOf, resolveOptions, wholeNumber, type OptionRules }
 import { parseEdge, type EdgeName } from './edge-name.js';
 import { checkShare } from './ramp.js';
 import { decodeRecord, encodeRecord, type StageRecord } from './stage-record.js';
-import type { QueryStage } from './stage.js';
+import { isStageOf, type EdgeKind, type Stage } from './stage.js';
 
 export const STAGE_BUCKET = 'banyan_stages';
 
@@ -29,8 +29,10 @@ export interface StoredStage {
 }
 
 export interface StageWrite {
-  stage: QueryStage;
-  from: QueryStage;
+  /** Default: query. */
+  kind?: EdgeKind;
+  stage: Stage;
+  from: Stage;
   /** Percent of the keys that are to run `stage`; default, and 100: all. See `Ramp`. */
   share?: number | undefined;
   by: string;
@@ -105,9 +107,11 @@ export class StageStore {
    *
    * @throws BANYAN_STAGE_CONFLICT if the edge's last change is not the expected one, or another writer was faster
    * @throws BANYAN_SHARE_INVALID
+   * @throws BANYAN_STAGE_INVALID if it is no stage of the edge's kind
    */
   async write(edge: EdgeName, write: StageWrite): Promise<StageRecord> {
     checkShare(write.share ?? 100);
+    refuseOtherKind(edge, write);
     const before = await this.read(edge);
     const seen = before?.record?.changeId;
     if (seen !== write.expected)
@@ -161,10 +165,10 @@ function stored(entry: KvEntry | null): StoredStage | undefined {
 }
 
 function newRecord(edge: EdgeName, change: number, write: StageWrite): StageRecord {
-  const { stage, from, share = 100, by, why, evidence, forced } = write;
+  const { kind = 'query', stage, from, share = 100, by, why, evidence, forced } = write;
   return {
     edge: edge.text,
-    kind: 'query',
+    kind,
     stage,
     change,
     changeId: randomUUID(),
@@ -176,6 +180,21 @@ function newRecord(edge: EdgeName, change: number, write: StageWrite): StageReco
     ...(evidence === undefined ? {} : { evidence }),
     ...(forced === true ? { forced } : {}),
   };
+}
+
+function refuseOtherKind(edge: EdgeName, { kind = 'query', stage, from, share = 100 }: StageWrite): void {
+  if (kind === 'reaction' && share !== 100)
+    throw new BanyanError(
+      'BANYAN_SHARE_INVALID',
+      `${edge.text} is a reaction edge: all its keys move together`,
+    );
+  const belongs = (each: Stage): boolean => isStageOf(kind, each);
+  const strange = [stage, from].find((each) => !belongs(each));
+  if (strange === undefined) return;
+  throw new BanyanError(
+    'BANYAN_STAGE_INVALID',
+    `${edge.text} is a ${kind} edge, and ${strange} none of its stages`,
+  );
 }
 
 function isLostRace(error: unknown): boolean {

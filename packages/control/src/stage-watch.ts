@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import {
+  BanyanError,
   backoffDelayMs,
   Loop,
   messageOf,
@@ -12,11 +13,12 @@ import {
   type Round,
 } from '@banyan/runtime';
 import { connectionRule, loggerRule, type Connection } from './connection.js';
-import { EdgeStage, type EdgeDeclaration } from './edge-stage.js';
+import { EdgeStage, type EdgeDeclaration, type QueryDeclaration } from './edge-stage.js';
 import { StageFile } from './stage-file.js';
 import type { StageRecord } from './stage-record.js';
 import { StageSession } from './stage-session.js';
 import { StageStore, type StoredStage } from './stage-store.js';
+import type { EdgeKind } from './stage.js';
 
 export interface StageWatchOptions {
   /** The process's one connection, or the promise of it. */
@@ -69,11 +71,27 @@ export class StageWatch {
     });
   }
 
-  /** Declares an edge of this process; it stands at its last known stage at once. Declaring it again gives the same. */
-  edge(declaration: EdgeDeclaration): EdgeStage {
+  /**
+   * Declares an edge of this process; it stands at its last known stage at once. Declaring it again gives the same.
+   *
+   * @throws BANYAN_STAGE_INVALID if it was declared as an edge of the other kind
+   */
+  edge(declaration: QueryDeclaration): EdgeStage<'query'>;
+  edge(declaration: EdgeDeclaration<'reaction'>): EdgeStage<'reaction'>;
+  edge(declaration: QueryDeclaration | EdgeDeclaration<'reaction'>): EdgeStage {
+    return declaration.kind === 'reaction'
+      ? this.#declared(declaration)
+      : this.#declared({ ...declaration, kind: 'query' });
+  }
+
+  #declared<K extends EdgeKind>(declaration: EdgeDeclaration<K>): EdgeStage<K> {
     const fresh = new EdgeStage(declaration, (name) => this.#file.get(name));
     const known = this.#edges.get(fresh.name.key);
-    if (known !== undefined) return known;
+    if (known !== undefined && isOfKind(known, declaration.kind)) return known;
+    if (known !== undefined) {
+      const what = `${known.name.text} is a ${known.kind} edge here, and cannot be a ${declaration.kind} edge too`;
+      throw new BanyanError('BANYAN_STAGE_INVALID', what);
+    }
     this.#edges.set(fresh.name.key, fresh);
     return fresh;
   }
@@ -149,4 +167,8 @@ export class StageWatch {
     this.#failures += 1;
     return Promise.resolve({ next: 'after', delayMs });
   }
+}
+
+function isOfKind<K extends EdgeKind>(stage: EdgeStage, kind: K): stage is EdgeStage<K> {
+  return stage.kind === kind;
 }

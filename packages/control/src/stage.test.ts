@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { commonLadder, ladderOf, planAdvance, planBack, QUERY_LADDER as ladder } from './stage.js';
+import {
+  commonLadder,
+  ladderOf,
+  planAdvance,
+  planBack,
+  QUERY_LADDER as ladder,
+  REACTION_LADDER,
+} from './stage.js';
 
 describe('the ladder of a query edge', () => {
   it('is ordered by meaning, however it was declared', () => {
@@ -42,5 +49,26 @@ describe('the ladder of a query edge', () => {
     const shorter = ladderOf(['call', 'replica']);
     expect(planAdvance({ ladder: shorter, from: 'shadow' })).toBe('replica');
     expect(planBack({ ladder: shorter, from: 'shadow' })).toBe('call');
+  });
+});
+
+describe('the ladder of a reaction edge', () => {
+  it('holds the stages of reactions only', () => {
+    expect(ladderOf(['event', 'call', 'dual'], 'reaction')).toEqual(['call', 'dual', 'event']);
+    expect(() => ladderOf(['call', 'shadow'], 'reaction')).toThrow(
+      'BANYAN_STAGE_INVALID: "shadow" is given; known are call, dual, event',
+    );
+    expect(commonLadder([REACTION_LADDER, ['call', 'dual']])).toEqual(['call', 'dual']);
+  });
+
+  it('is climbed and left by way of dual, where what was left to events is worked off', () => {
+    expect(planAdvance({ ladder: REACTION_LADDER, from: 'call' })).toBe('dual');
+    expect(() => planAdvance({ ladder: REACTION_LADDER, from: 'call', to: 'event' })).toThrow(
+      'advances to dual, not to event',
+    );
+    expect(planBack({ ladder: REACTION_LADDER, from: 'event' })).toBe('dual');
+    expect(() => planBack({ ladder: REACTION_LADDER, from: 'event', to: 'call' })).toThrow(
+      'from event one can go back to dual, not to call',
+    );
   });
 });

@@ -9,7 +9,7 @@ import {
   stageReportOf,
   StageWatch,
   type ComparisonCounts,
-  type EdgeReport,
+  type QueryEdgeReport,
   type EdgeStage,
 } from '@banyan/control';
 import { testNats, uniqueName } from '@banyan/devstack';
@@ -30,7 +30,7 @@ describe('the banyan command', () => {
   let edge: string;
   let watch: StageWatch;
   let reporter: Reporter;
-  let stage: EdgeStage;
+  let stage: EdgeStage<'query'>;
   /** What the process says it has compared under its present change. */
   let measured: Partial<ComparisonCounts>;
   /** What it says that it ramps by. */
@@ -55,7 +55,7 @@ describe('the banyan command', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function report(): EdgeReport {
+  function report(): QueryEdgeReport {
     const { change, changeId, stage: at } = stage.running;
     const calls = { ok: 42, failed: 0, byReplica: 0 };
     const comparisons = { ...noComparisons(), ...measured };

@@ -1,5 +1,12 @@
-import type { ChangeEvidence, EdgeOverview, FreshnessReport, StageRecord } from '@banyan/control';
-import { ago, ms, table } from './table.js';
+import type {
+  ChangeEvidence,
+  EdgeOverview,
+  FreshnessReport,
+  QueryOverview,
+  StageRecord,
+} from '@banyan/control';
+import { reactionFigures, reactionSections, showReading } from './show-reaction.js';
+import { ago, ms, section, table } from './table.js';
 
 /** All edges, a line each, and what each needs to advance. */
 export function showEdges(edges: readonly EdgeOverview[], nowMs: number): string[] {
@@ -20,7 +27,6 @@ export function showEdges(edges: readonly EdgeOverview[], nowMs: number): string
     'REPLICA',
   ];
   const rows = edges.map((edge) => {
-    const latest = latestOf(edge);
     return [
       edge.edge,
       stageText(edge),
@@ -28,16 +34,21 @@ export function showEdges(edges: readonly EdgeOverview[], nowMs: number): string
       edge.since === null ? '-' : `${ago(edge.since, nowMs)} ago`,
       edge.by ?? '-',
       inForce(edge),
-      latest === undefined ? 0 : callsOf(latest),
-      latest === undefined ? '-' : ms(latest.latencyMs.p50),
-      latest === undefined ? '-' : ms(latest.latencyMs.p99),
-      latest?.comparisons.equal ?? 0,
-      latest?.comparisons.late ?? 0,
-      latest?.comparisons.wrong ?? 0,
-      freshness(edge.freshness),
+      ...(edge.kind === 'query' ? queryFigures(edge) : reactionFigures(edge)),
     ];
   });
   return [...table(header, rows), '', ...edges.map((edge) => `${edge.edge}: ${showNext(edge)}`)];
+}
+
+function queryFigures(edge: QueryOverview): (string | number)[] {
+  const latest = edge.evidence.findLast(
+    (each) => each.changeId === edge.changeId && each.stage === edge.stage,
+  );
+  if (latest === undefined) return [0, '-', '-', 0, 0, 0, freshness(edge.freshness)];
+  const { latencyMs, comparisons } = latest;
+  const { equal, late, wrong } = comparisons;
+  const speed = [ms(latencyMs.p50), ms(latencyMs.p99)];
+  return [callsOf(latest), ...speed, equal, late, wrong, freshness(edge.freshness)];
 }
 
 /** One edge in full. */
@@ -51,12 +62,19 @@ export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], no
     `  stage      ${stageText(edge)} (${since})`,
     ...showRampKey(edge),
     `  in force   ${inForce(edge)}${edge.processes.map(showProcess).join('')}`,
-    `  replica    ${freshness(edge.freshness)}`,
-    ...showBypasses(edge),
+    ...(edge.kind === 'query'
+      ? [`  replica    ${freshness(edge.freshness)}`, ...showBypasses(edge)]
+      : [`  subscriber ${showReading(edge.reading)}`]),
     `  next       ${showNext(edge)}`,
-    ...section('Measured, by change', showEvidence(edge.evidence)),
-    ...section('Not equal, latest', edge.evidence.flatMap(showCounterexamples).slice(-10)),
+    ...(edge.kind === 'query' ? querySections(edge) : reactionSections(edge)),
     ...section('Changes', history.slice(-10).map(showRecord)),
+  ];
+}
+
+function querySections({ evidence }: QueryOverview): string[] {
+  return [
+    ...section('Measured, by change', showEvidence(evidence)),
+    ...section('Not equal, latest', evidence.flatMap(showCounterexamples).slice(-10)),
   ];
 }
 
@@ -75,7 +93,7 @@ export function stageText({ stage, ramp }: Pick<EdgeOverview, 'stage' | 'ramp'>)
 }
 
 /** Calls that were, or nearly were, made past the stage; nothing where there are none. */
-function showBypasses({ bypasses: { repaired, missed } }: EdgeOverview): string[] {
+function showBypasses({ bypasses: { repaired, missed } }: QueryOverview): string[] {
   if (repaired + missed === 0) return [];
   return [
     `  past it    ${missed} calls went past the edge, ${repaired} were put back (interceptors of their own)`,
@@ -91,14 +109,11 @@ export function inForce({ processes }: EdgeOverview): string {
   return `${processes.filter((process) => process.inForce).length}/${processes.length}`;
 }
 
-function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : ['', `  ${title}`, ...lines.map((line) => `    ${line}`)];
-}
-
 function showProcess({
   service,
   instance,
   pid,
+  side,
   stage,
   ramp,
   change,
@@ -107,7 +122,8 @@ function showProcess({
 }: EdgeOverview['processes'][number]): string {
   const holds = held === undefined ? '' : `, holds against change ${held.change ?? '?'}: ${held.reason}`;
   const behind = current ? '' : ` runs ${stageText({ stage, ramp: ramp ?? null })} (change ${change})`;
-  return `\n             ${service} pid ${pid} (${instance})${behind}${holds}`;
+  const end = side === undefined ? '' : `${side} `;
+  return `\n             ${end}${service} pid ${pid} (${instance})${behind}${holds}`;
 }
 
 function showEvidence(evidence: readonly ChangeEvidence[]): string[] {
@@ -155,10 +171,6 @@ function freshness(report: FreshnessReport | null): string {
   if (report === null) return '-';
   if (report.stalenessMs === null) return 'never started';
   return `${report.fresh ? 'fresh' : 'stale'} (${report.stalenessMs} of ${report.budgetMs} ms)`;
-}
-
-function latestOf({ evidence, changeId, stage }: EdgeOverview): ChangeEvidence | undefined {
-  return evidence.findLast((each) => each.changeId === changeId && each.stage === stage);
 }
 
 function callsOf({ calls }: ChangeEvidence): number {

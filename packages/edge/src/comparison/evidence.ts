@@ -21,13 +21,13 @@ const HIGHEST_US = 120_000_000;
 /** What is measured on one edge, per change and the stage that the calls ran at; the last 16 of them. */
 export class Evidence {
   readonly #tallies = new Map<string, ChangeTally>();
-  #latest: { running: RunningStage; stage: QueryStage; tally: ChangeTally } | undefined;
+  #latest: { running: RunningStage<QueryStage>; stage: QueryStage; tally: ChangeTally } | undefined;
 
   /**
    * The counters of the change that a call runs under, at the stage that it runs at: during a ramp that depends on its
    * request. A call counts where it began, however late its results come.
    */
-  of(running: RunningStage, stage: QueryStage = running.stage): ChangeTally {
+  of(running: RunningStage<QueryStage>, stage: QueryStage = running.stage): ChangeTally {
     if (this.#latest?.running === running && this.#latest.stage === stage) return this.#latest.tally;
     const tally = this.#tallies.get(keyOf(running, stage)) ?? this.#open(running, stage);
     this.#latest = { running, stage, tally };
@@ -38,7 +38,7 @@ export class Evidence {
     return [...this.#tallies.values()].map((tally) => tally.report());
   }
 
-  #open(running: RunningStage, stage: QueryStage): ChangeTally {
+  #open(running: RunningStage<QueryStage>, stage: QueryStage): ChangeTally {
     const tally = new ChangeTally({ ...running, stage });
     this.#tallies.set(keyOf(running, stage), tally);
     const [oldest] = this.#tallies.keys();
@@ -47,12 +47,12 @@ export class Evidence {
   }
 }
 
-const keyOf = ({ change, changeId }: RunningStage, stage: QueryStage): string =>
+const keyOf = ({ change, changeId }: RunningStage<QueryStage>, stage: QueryStage): string =>
   `${change} ${changeId} ${stage}`;
 
 /** The counters of one change at one stage. */
 export class ChangeTally {
-  readonly #running: Pick<RunningStage, 'change' | 'changeId' | 'stage'>;
+  readonly #running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>;
   readonly #calls = { ok: 0, failed: 0, byReplica: 0 };
   readonly #comparisons = noComparisons();
   readonly #fallbacks = noFallbacks();
@@ -61,7 +61,7 @@ export class ChangeTally {
   readonly #late = newHistogram();
   readonly #counterexamples: Counterexample[] = [];
 
-  constructor(running: Pick<RunningStage, 'change' | 'changeId' | 'stage'>) {
+  constructor(running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>) {
     this.#running = running;
   }
 

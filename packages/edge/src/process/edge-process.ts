@@ -160,6 +160,6 @@ export class EdgeProcess {
 
 /** False for an edge that would refuse each call now: its provider is not asked, and its replica is not fresh. */
 function canAnswer(edge: EdgeReporting): boolean {
-  const { running, freshness } = edge.report(false);
-  return running.stage !== 'replica' || freshness.fresh;
+  const report = edge.report(false);
+  return report.kind !== 'query' || report.running.stage !== 'replica' || report.freshness.fresh;
 }

@@ -91,7 +91,7 @@ export type ResolvedOptions<Request, Response> = Omit<
   Required<CheckedOptions<Request, Response>>,
   'compare'
 > & {
-  ladder: Ladder;
+  ladder: Ladder<QueryStage>;
   compare: ResolvedCompare<Response>;
   /** Undefined: the edge has no cache. */
   cache: ResolvedCacheOptions<Request> | undefined;

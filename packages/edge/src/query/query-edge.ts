@@ -4,9 +4,9 @@ import { hasNoSideEffects } from '@banyan/contracts/descriptors';
 import {
   stageFor,
   stageReportOf,
-  type EdgeReport,
   type EdgeReporting,
   type EdgeStage,
+  type QueryEdgeReport,
   type QueryStage,
   type RunningStage,
 } from '@banyan/control';
@@ -50,7 +50,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
    * Trap: interceptors given to a single call replace those of the client; `guardClient` keeps such calls on the edge.
    */
   readonly interceptor: Interceptor;
-  readonly stage: EdgeStage;
+  readonly stage: EdgeStage<'query'>;
   /** For `guardClient`. */
   readonly bypasses: Bypasses;
   readonly #options: ResolvedOptions<Request, Response>;
@@ -73,7 +73,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
 
-  report(detail: boolean): EdgeReport {
+  report(detail: boolean): QueryEdgeReport {
     return {
       ...stageReportOf(this.stage),
       ...(this.#options.ramp.by === '' ? {} : { rampBy: this.#options.ramp.by }),
@@ -106,7 +106,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   }
 
   /** While a share is in force it takes the request to know the stage, so only then is it waited for. */
-  #ramp(route: CallRoute, running: RunningStage): ProviderCall {
+  #ramp(route: CallRoute, running: RunningStage<QueryStage>): ProviderCall {
     const { by, keyOf } = this.#options.ramp;
     return new RampedCall(route, (request) => {
       const stage = stageFor(running, { by, key: keyed(keyOf, request as Request) });
@@ -114,7 +114,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     });
   }
 
-  #route(route: CallRoute, running: RunningStage, stage: QueryStage): InterceptingCall {
+  #route(route: CallRoute, running: RunningStage<QueryStage>, stage: QueryStage): InterceptingCall {
     const tally = this.#evidence.of(running, stage);
     switch (stage) {
       case 'call':

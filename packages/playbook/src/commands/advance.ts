@@ -4,7 +4,7 @@ import { BanyanError } from '@banyan/runtime';
 import { findEdge, withControlPlane } from '../control-plane.js';
 import { findNats } from '../find-nats.js';
 import { NotYet } from '../not-yet.js';
-import type { Surroundings } from './command-options.js';
+import { gateOptionsOf, type Surroundings } from './command-options.js';
 import { withMoveOptions } from './move-options.js';
 import { carryOut, targetText, type MoveContext, type MoveOptions, type PlannedMove } from './move.js';
 
@@ -29,7 +29,7 @@ export function addAdvance(program: Command, surroundings: Surroundings): void {
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], options: AdvanceOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
-      await withControlPlane(server, { minComparisons: options.minComparisons }, (plane) => {
+      await withControlPlane(server, gateOptionsOf(options), (plane) => {
         const edge = findEdge(plane.edges, words.join(' '));
         return advance(edge, options, { plane, options, surroundings });
       });

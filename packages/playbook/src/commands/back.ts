@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { planShareDown, QUERY_LADDER } from '@banyan/control';
+import { LADDERS, planShareDown } from '@banyan/control';
 import { findEdge, withControlPlane } from '../control-plane.js';
 import { findNats } from '../find-nats.js';
-import type { Surroundings } from './command-options.js';
+import { gateOptionsOf, type Surroundings } from './command-options.js';
 import { withMoveOptions } from './move-options.js';
 import { carryOut, type MoveOptions } from './move.js';
 
@@ -23,9 +23,9 @@ export function addBack(program: Command, surroundings: Surroundings): void {
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], options: MoveOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
-      await withControlPlane(server, { minComparisons: options.minComparisons }, (plane) => {
+      await withControlPlane(server, gateOptionsOf(options), (plane) => {
         const edge = findEdge(plane.edges, words.join(' '));
-        const to = planShareDown({ ...edge, ladder: edge.ladder ?? QUERY_LADDER }, options);
+        const to = planShareDown({ ...edge, ladder: edge.ladder ?? LADDERS[edge.kind] }, options);
         return carryOut({ edge, to, why: options.reason ?? 'back' }, { plane, options, surroundings });
       });
     });

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import type { GateOptions } from '@banyan/control';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Terminal } from '../terminal.js';
 
@@ -15,6 +16,7 @@ export interface CommonOptions {
   nats?: string;
   json?: boolean;
   minComparisons: number;
+  minReactions: number;
 }
 
 /** The options that all commands share. */
@@ -26,7 +28,17 @@ export function withCommonOptions(command: Command): Command {
       new Option('--min-comparisons <n>', 'comparisons that the gate asks for since the last change')
         .default(200)
         .argParser(wholeNumber),
+    )
+    .addOption(
+      new Option('--min-reactions <n>', 'effects that the gate of a reaction asks for since the last change')
+        .default(50)
+        .argParser(wholeNumber),
     );
+}
+
+/** What the user asks of gates. */
+export function gateOptionsOf({ minComparisons, minReactions }: CommonOptions): GateOptions {
+  return { minComparisons, minReactions };
 }
 
 /** The edge as the shell handed it over, in one piece or several. */

@@ -68,6 +68,7 @@ function make({ edge, to, why, gate, forced }: PlannedMove, context: MoveContext
   const { plane, options, surroundings } = context;
   return changeStage(plane.connection, {
     edge: edge.edge,
+    kind: edge.kind,
     ...to,
     by: options.by ?? userName(surroundings.env),
     why,

@@ -6,6 +6,7 @@ import { findNats } from '../find-nats.js';
 import { showEdge, showEdges } from '../show-edge.js';
 import {
   EDGE_ARGUMENT,
+  gateOptionsOf,
   withCommonOptions,
   type CommonOptions,
   type Surroundings,
@@ -27,7 +28,7 @@ export function addStatus(program: Command, surroundings: Surroundings): void {
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], options: CommonOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
-      await withControlPlane(server, { minComparisons: options.minComparisons }, (plane) =>
+      await withControlPlane(server, gateOptionsOf(options), (plane) =>
         status(plane, words.join(' '), { options, surroundings }),
       );
     });
