@@ -80,7 +80,7 @@ function cacheSum(a: CacheCounts | undefined, b: CacheCounts | undefined): { cac
 }
 
 export function noFallbacks(): Record<FallbackReason, number> {
-  return { stale: 0, missing: 0, error: 0, timeout: 0, busy: 0 };
+  return { stale: 0, missing: 0, error: 0, timeout: 0, busy: 0, token: 0, epoch: 0 };
 }
 
 function addFallbacks(

@@ -140,7 +140,8 @@ export type ComparisonCounts = Record<ComparisonOutcome, number> & {
   shed: number;
 };
 
-export const FALLBACK_REASONS = ['stale', 'missing', 'error', 'timeout', 'busy'] as const;
+/** `token`: its caller has seen something newer; `epoch`: … of a later history of the source. */
+export const FALLBACK_REASONS = ['stale', 'missing', 'error', 'timeout', 'busy', 'token', 'epoch'] as const;
 
 /** Why a replica did not answer. */
 export type FallbackReason = (typeof FALLBACK_REASONS)[number];

@@ -13,6 +13,7 @@ export type { FieldEquality } from './comparison/fields/field-rules.js';
 export type { NotFoundStatus } from './query/replica-first.js';
 export { guardClient, type GuardedEdge } from './query/guard-client.js';
 export { Bypasses } from './query/bypasses.js';
+export type { TokenOptions } from './tokens/token-options.js';
 export type { EdgeReplica, ReadContext } from './query/replica.js';
 export { tokenInterceptor } from './tokens/client-tokens.js';
 export { tokenServerInterceptor } from './tokens/server-tokens.js';

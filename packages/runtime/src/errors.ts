@@ -80,6 +80,10 @@ export const ERROR_CODES = {
     'The replica is older than the edge’s staleness budget; check the relay and the subscriber.',
   BANYAN_REPLICA_FAILED:
     'Look at the replica’s database and the process’s log; `banyan back` returns the edge to its provider.',
+  BANYAN_REPLICA_BEHIND:
+    'Its caller has seen something newer: check relay and subscriber, or give the call a longer deadline.',
+  BANYAN_REPLICA_EPOCH:
+    'The source has begun a new history: rebuild the replica (`banyan rebuild <replica>`), and see docs/histories.md.',
   BANYAN_BACKFILL_INVALID:
     'Correct the definition of the snapshots: table, key columns, or what `load` gives; then `banyan backfill resume`.',
   BANYAN_BACKFILL_REFUSED:

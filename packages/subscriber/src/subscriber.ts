@@ -96,6 +96,7 @@ export class Subscriber {
     return {
       asOfMs: held ? undefined : oldest(all.map(({ asOfMs }) => asOfMs)),
       listsAsOfMs: oldest(all.map(({ listsAsOfMs }) => listsAsOfMs)),
+      epoch: all.length === 1 ? all[0]?.epoch : undefined,
     };
   }
 
@@ -198,10 +199,11 @@ export class Subscriber {
   }
 
   #freshnessOf({ source, freshness }: SourceLanes): SourceFreshness {
-    const { asOfMs, oldestHeldMs, latest, positions } = freshness;
+    const { asOfMs, epoch, oldestHeldMs, latest, positions } = freshness;
     return {
       source,
       asOfMs,
+      epoch,
       listsAsOfMs: asOfMs === undefined ? undefined : Math.min(asOfMs, oldestHeldMs ?? asOfMs),
       heartbeatMs: latest?.asOfMs,
       stalenessMs: asOfMs === undefined ? undefined : Math.max(0, Date.now() - asOfMs),

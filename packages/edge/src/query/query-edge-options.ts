@@ -22,6 +22,7 @@ import {
 } from '../cache/cache-options.js';
 import type { NotFoundStatus } from './replica-first.js';
 import type { EdgeReplica } from './replica.js';
+import type { TokenOptions } from '../tokens/token-options.js';
 
 export interface QueryEdgeOptions<Request, Response> {
   /** For example `tasks -> projects.GetProject`. */
@@ -54,6 +55,8 @@ export interface QueryEdgeOptions<Request, Response> {
   clockSkewMs?: number;
   /** At `prefer-replica`: how long, in ms, until the provider is asked instead; default 250, half the deadline at most. */
   readTimeoutMs?: number;
+  /** What callers have seen, and how replicas keep up with it. */
+  tokens?: TokenOptions;
   /** At `replica`: how long a caller without a deadline of its own waits, in ms; default 5000. */
   replicaTimeoutMs?: number;
   /** Reads of the replica under way at most, hanging ones included; default 1000. Beyond it the replica counts as busy. */
@@ -97,7 +100,7 @@ export type ResolvedOptions<Request, Response> = Omit<
   cache: ResolvedCacheOptions<Request> | undefined;
 };
 
-/** Checks the options once; see `QueryEdgeOptions`. */
+/** Checks the options once; see `QueryEdgeOptions`. The tokens' are checked where the edge's name is known. */
 export function resolveQueryEdgeOptions<Request, Response>(
   given: QueryEdgeOptions<Request, Response>,
 ): ResolvedOptions<Request, Response> {
@@ -145,6 +148,7 @@ function rules<Request, Response>(
       check: (value): value is (request: Request) => NotFoundStatus => typeof value === 'function',
       fallback: () => ({ details: 'there is no such thing' }),
     },
+    tokens: { ...object<TokenOptions>('options of tokens', () => true), fallback: {} },
     clockSkewMs: wholeNumber(0, 60_000, 100),
     readTimeoutMs: wholeNumber(1, 600_000, 250),
     replicaTimeoutMs: wholeNumber(1, 600_000, 5_000),

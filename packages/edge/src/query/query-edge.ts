@@ -30,6 +30,9 @@ import {
 import { ReplicaCall } from './replica-call.js';
 import { ReplicaFirst } from './replica-first.js';
 import { ReplicaReader } from './replica-reader.js';
+import { TokenReader } from './token-reader.js';
+import { EdgeTokens } from '../tokens/edge-tokens.js';
+import { resolveTokenOptions, type TokenOptions } from '../tokens/token-options.js';
 
 /**
  * Moves the calls of one method from its provider to a replica, as the edge's stage says. A client that is built with the
@@ -55,6 +58,9 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly bypasses: Bypasses;
   readonly #options: ResolvedOptions<Request, Response>;
   readonly #reader: ReplicaReader<Request, Response>;
+  readonly #tokens: Required<TokenOptions>;
+  readonly #seen: EdgeTokens<Request, Response>;
+  readonly #tokenReader: TokenReader<Request, Response>;
   readonly #queue: ComparisonQueue;
   readonly #comparer: Comparer<Request, Response>;
   readonly #evidence = new Evidence();
@@ -67,6 +73,9 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.stage = options.stages.edge({ edge: options.edge, stages: options.ladder });
     this.bypasses = new Bypasses(options.edge, options.method.path, options.logger);
     this.#reader = new ReplicaReader(options.replica, { ...options.budget, ...options });
+    this.#tokens = resolveTokenOptions(options.tokens, this.stage.name.provider);
+    this.#seen = edgeTokensOf(options, this.#tokens);
+    this.#tokenReader = tokenReaderOf(options, this.#tokens, this.#reader);
     this.#queue = new ComparisonQueue({ ...options, atOnce: options.comparisonsAtOnce }, options.logger);
     this.#comparer = comparerOf(options, this.#reader, this.#queue);
     this.#answers = answersOf(options);
@@ -109,7 +118,9 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   #ramp(route: CallRoute, running: RunningStage<QueryStage>): ProviderCall {
     const { by, keyOf } = this.#options.ramp;
     return new RampedCall(route, (request) => {
-      const stage = stageFor(running, { by, key: keyed(keyOf, request as Request) });
+      // A request whose key cannot be told has none: it moves last.
+      const key = orUndefined(() => keyOf(request as Request));
+      const stage = stageFor(running, { by, key });
       return this.#route(route, running, stage);
     });
   }
@@ -133,7 +144,13 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     const startedMs = systemClock.monotonicMs();
     return new PassedCall(
       route,
-      new CallWatch({ route, tally, startedMs, comparer: this.#comparerFor(share) }),
+      new CallWatch({
+        route,
+        tally,
+        startedMs,
+        caller: this.#seen.ofCaller(),
+        comparer: this.#comparerFor(share),
+      }),
     );
   }
 
@@ -141,8 +158,19 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     const { edge, notFound, readTimeoutMs, replicaTimeoutMs, sampleShare } = this.#options;
     const timeoutMs = stage === 'replica' ? replicaTimeoutMs : readTimeoutMs;
     const comparer = this.#comparerFor(stage === 'replica' ? 0 : sampleShare);
-    const reader = this.#reader;
-    const parts = new ReplicaFirst({ edge, stage, route, tally, reader, timeoutMs, notFound, comparer });
+    const parts = new ReplicaFirst({
+      edge,
+      stage,
+      route,
+      tally,
+      reader: this.#reader,
+      tokenReader: this.#tokenReader,
+      caller: this.#seen.ofCaller(),
+      timeoutMs,
+      tokenWaitMs: this.#tokens.waitMs,
+      notFound,
+      comparer,
+    });
     return new InterceptingCall(new ReplicaCall(parts));
   }
 
@@ -156,16 +184,34 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   }
 }
 
-/** A request whose key cannot be told has none: it moves last. */
-function keyed<Request>(
-  keyOf: (request: Request) => string | undefined,
-  request: Request,
-): string | undefined {
+/** What cannot be told is not known. */
+function orUndefined<T>(tell: () => T): T | undefined {
   try {
-    return keyOf(request);
+    return tell();
   } catch {
     return undefined;
   }
+}
+
+function edgeTokensOf<Request, Response>(
+  { replica, compare }: ResolvedOptions<Request, Response>,
+  { source }: Required<TokenOptions>,
+): EdgeTokens<Request, Response> {
+  return new EdgeTokens({
+    source,
+    keyOf: (request) => orUndefined(() => replica.keyOf?.(request)),
+    versionOf: (response) => orUndefined(() => compare.version(response)),
+    epoch: () => orUndefined(() => replica.freshness().epoch),
+  });
+}
+
+function tokenReaderOf<Request, Response>(
+  { edge, replica, compare }: ResolvedOptions<Request, Response>,
+  { settleMs }: Required<TokenOptions>,
+  reader: ReplicaReader<Request, Response>,
+): TokenReader<Request, Response> {
+  const versionOf = (response: Response): number | undefined => orUndefined(() => compare.version(response));
+  return new TokenReader({ edge, replica, reader, versionOf, settleMs });
 }
 
 function comparerOf<Request, Response>(

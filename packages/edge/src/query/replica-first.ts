@@ -1,5 +1,5 @@
 import { status, type Metadata, type StatusObject } from '@grpc/grpc-js';
-import { BanyanError, systemClock } from '@banyan/runtime';
+import { BanyanError, isBanyanError, systemClock } from '@banyan/runtime';
 import { CallWatch } from './call-watch.js';
 import type { Comparer } from '../comparison/comparer.js';
 import type { ChangeTally } from '../comparison/evidence.js';
@@ -7,6 +7,8 @@ import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
 import { TOO_LATE, type ReplicaCallParts, type ReplicaDecision } from './replica-call.js';
 import type { ReplicaAnswer, ReplicaReader } from './replica-reader.js';
+import type { TokenReader } from './token-reader.js';
+import type { CallerTokens } from '../tokens/edge-tokens.js';
 
 /** What a caller learns of something that is not there, as the provider would put it. */
 export interface NotFoundStatus {
@@ -21,8 +23,13 @@ export interface ReplicaFirstParts<Request, Response> {
   route: CallRoute;
   tally: ChangeTally;
   reader: ReplicaReader<Request, Response>;
+  tokenReader: TokenReader<Request, Response>;
+  /** What the caller has seen; undefined: nobody keeps it. */
+  caller: CallerTokens<Request, Response> | undefined;
   /** How long the replica may take, in ms. */
   timeoutMs: number;
+  /** How long of that it is waited for at `prefer-replica` when it is behind what the caller has seen, in ms. */
+  tokenWaitMs: number;
   notFound: (request: Request) => NotFoundStatus;
   /** Compares the answer with the other side's; undefined: this call is not compared. */
   comparer: Comparer<Request, Response> | undefined;
@@ -47,11 +54,13 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
   }
 
   async decide(metadata: Metadata, body: unknown, remainingMs: number): Promise<ReplicaDecision> {
-    const { reader, timeoutMs, stage, tally } = this.#parts;
+    const { tokenReader, caller, timeoutMs, stage, tally, tokenWaitMs } = this.#parts;
     const request = body as Request;
     // Half of what is left, so that the provider has a chance should the replica hang.
-    const shareMs = stage === 'replica' ? remainingMs : remainingMs / 2;
-    const answer = await reader.fresh(request, Math.min(timeoutMs, shareMs));
+    const readMs = Math.min(timeoutMs, stage === 'replica' ? remainingMs : remainingMs / 2);
+    // Less than all of it, so that the caller learns of it in time.
+    const waitMs = stage === 'replica' ? readMs * 0.9 : tokenWaitMs;
+    const answer = await tokenReader.read(request, caller?.needed(request), { timeoutMs: readMs, waitMs });
     if (answer.kind === 'found') return this.#answer(metadata, request, answer.response);
     tally.fallback(answer.kind === 'failed' ? answer.reason : 'missing');
     if (stage === 'prefer-replica') return { kind: 'pass' };
@@ -64,8 +73,11 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
   }
 
   pass(): ProviderCall {
-    const { route, tally, comparer } = this.#parts;
-    return new PassedCall(route, new CallWatch({ route, tally, comparer, startedMs: this.#startedMs }));
+    const { route, tally, comparer, caller } = this.#parts;
+    return new PassedCall(
+      route,
+      new CallWatch({ route, tally, comparer, caller, startedMs: this.#startedMs }),
+    );
   }
 
   ended(end: StatusObject): () => void {
@@ -78,7 +90,8 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
   }
 
   #answer(metadata: Metadata, request: Request, response: Response): ReplicaDecision {
-    const { comparer, route, tally } = this.#parts;
+    const { comparer, route, tally, caller } = this.#parts;
+    caller?.answered(request, response);
     const question = comparer?.keep({ route, metadata, tally }, request);
     if (comparer !== undefined && question !== undefined) {
       const kept = comparer.keepReplicaAnswer(response);
@@ -91,8 +104,10 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
     return { code: status.NOT_FOUND, ...this.#parts.notFound(request) };
   }
 
-  #failure({ reason }: Failed, request: Request): Pick<StatusObject, 'code' | 'details'> {
+  #failure({ reason, cause }: Failed, request: Request): Pick<StatusObject, 'code' | 'details'> {
     const { edge } = this.#parts;
+    if (isBanyanError(cause, 'BANYAN_REPLICA_BEHIND') || isBanyanError(cause, 'BANYAN_REPLICA_EPOCH'))
+      return { code: status.UNAVAILABLE, details: cause.message };
     const error =
       reason === 'stale'
         ? new BanyanError('BANYAN_REPLICA_STALE', `the replica of ${edge} ${this.#age(request)}`)

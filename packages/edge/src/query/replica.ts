@@ -1,4 +1,4 @@
-import type { Freshness } from '@banyan/subscriber';
+import type { Freshness, TokenWait, WaitOptions } from '@banyan/subscriber';
 
 /** What the reading of a replica may take. */
 export interface ReadContext {
@@ -21,4 +21,14 @@ export interface EdgeReplica<Request, Response> {
    * or was skipped. Cheap and immediate: it is asked once a read.
    */
   freshness: (request?: Request) => Freshness;
+  /**
+   * The aggregate whose version an answer shows, e.g. `project/p1`; undefined for a request whose answer shows several, as
+   * lists do: all that the caller has seen of the source is awaited then. Default: undefined for all requests.
+   */
+  keyOf?: (request: Request) => string | undefined;
+  /**
+   * Waits until a later read sees at least what the token says: `Subscriber.waitFor`. Default: an answer is read again until
+   * it shows the version, and what it cannot show (deletes, lists) counts as not reached.
+   */
+  reaches?: (token: string, options: WaitOptions) => Promise<TokenWait>;
 }

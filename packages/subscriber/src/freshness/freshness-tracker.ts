@@ -16,6 +16,7 @@ export class FreshnessTracker {
   #latest: Heartbeat | undefined;
   #positions: readonly StoredPosition[] = [];
   #asOfMs: number | undefined;
+  #epoch: number | undefined;
   #held = new Map<string, HeldKey | undefined>();
   /** Keys parked by this process since its last look at the database began. */
   #parkedSinceLook = new Set<string>();
@@ -32,6 +33,11 @@ export class FreshnessTracker {
   /** Everything committed before this, in ms since 1970, is applied, or its key is held; undefined: not known. */
   get asOfMs(): number | undefined {
     return this.#asOfMs;
+  }
+
+  /** The epoch in which that is true. */
+  get epoch(): number | undefined {
+    return this.#epoch;
   }
 
   /** The newest heartbeat: how far the source's stream is. */
@@ -95,6 +101,7 @@ export class FreshnessTracker {
     this.#positions = [];
     this.#waiting = [];
     this.#asOfMs = undefined;
+    this.#epoch = undefined;
   }
 
   close(): void {
@@ -116,6 +123,7 @@ export class FreshnessTracker {
     if (heartbeat === undefined) return;
     this.#waiting = this.#waiting.slice(covered + 1);
     this.#asOfMs = Math.max(this.#asOfMs ?? 0, heartbeat.asOfMs);
+    this.#epoch = heartbeat.epoch;
   }
 
   #covers(heartbeat: Heartbeat): boolean {

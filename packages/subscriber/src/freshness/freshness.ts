@@ -6,6 +6,8 @@ export interface Freshness {
    * name, and read lists by `listsAsOfMs`.
    */
   asOfMs: number | undefined;
+  /** The epoch of the source's history that this was true in; undefined: not known, or of several sources. */
+  epoch?: number | undefined;
 }
 
 /** What a subscriber tells of its freshness. */
