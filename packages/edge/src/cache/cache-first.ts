@@ -5,12 +5,15 @@ import { CallWatch } from '../query/call-watch.js';
 import type { CallRoute, ProviderCall } from '../query/provider-call.js';
 import type { ReplicaCallParts, ReplicaDecision } from '../query/replica-call.js';
 import type { ChangeTally } from '../comparison/evidence.js';
+import type { CallerTokens } from '../tokens/edge-tokens.js';
 import type { CachedAnswers } from './cached-answers.js';
 
 export interface CacheFirstParts<Request, Response> {
   route: CallRoute;
   tally: ChangeTally;
   answers: CachedAnswers<Request, Response>;
+  /** What the caller has seen; undefined: nobody keeps it. */
+  caller: CallerTokens<Request, Response> | undefined;
 }
 
 /** What happens to one call at the stage `cache`. */
@@ -27,6 +30,13 @@ export class CacheFirst<Request, Response> implements ReplicaCallParts {
   }
 
   async decide(metadata: Metadata, body: unknown, remainingMs: number): Promise<ReplicaDecision> {
+    const decision = await this.#decide(metadata, body, remainingMs);
+    if (decision.kind === 'answer')
+      this.#parts.caller?.answered(body as Request, decision.message as Response);
+    return decision;
+  }
+
+  async #decide(metadata: Metadata, body: unknown, remainingMs: number): Promise<ReplicaDecision> {
     const { route, tally, answers } = this.#parts;
     const beganMs = systemClock.monotonicMs();
     const call = { route, metadata, context: {}, body };
@@ -40,10 +50,10 @@ export class CacheFirst<Request, Response> implements ReplicaCallParts {
   }
 
   pass(): ProviderCall {
-    const { route, tally } = this.#parts;
+    const { route, tally, caller } = this.#parts;
     return new PassedCall(
       route,
-      new CallWatch({ route, tally, comparer: undefined, startedMs: this.#startedMs }),
+      new CallWatch({ route, tally, caller, comparer: undefined, startedMs: this.#startedMs }),
     );
   }
 

@@ -1,11 +1,11 @@
-import { status, type Metadata, type MethodDefinition } from '@grpc/grpc-js';
+import { status, type MethodDefinition } from '@grpc/grpc-js';
 import type { CacheCounts, CacheReport } from '@banyan/control';
 import { systemClock, type Logger } from '@banyan/runtime';
 import type { ReplicaDecision } from '../query/replica-call.js';
 import { CacheGuard } from './cache-guard.js';
 import { CacheKeys } from './cache-keys.js';
 import type { ResolvedCacheOptions } from './cache-options.js';
-import type { CachedEntry, CacheQuestion, Lease } from './edge-cache.js';
+import type { CacheBounds, CachedEntry, CacheQuestion, Lease } from './edge-cache.js';
 import { Flight, type FlightRequest, type Landed } from './flight.js';
 import { KeptAnswer, type GivenAnswer } from './kept-answer.js';
 
@@ -15,8 +15,8 @@ export interface CachedAnswersParts<Request, Response> {
   versionOf: (response: Response) => number | undefined;
   /** How old an answer may be, in ms, the allowance for clocks taken off. */
   budgetMs: number;
-  /** The version of the answer that the caller has seen, from its metadata; undefined: none. */
-  atLeast: (metadata: Metadata, request: Request) => number | undefined;
+  /** What is new enough for whoever calls now, given what its budget says. */
+  boundsOf: (request: Request, notBeforeMs: number) => CacheBounds;
   logger: Logger;
 }
 
@@ -84,10 +84,10 @@ export class CachedAnswers<Request, Response> {
   }
 
   #questionOf({ metadata, body }: FlightRequest): CacheQuestion {
-    const { budgetMs, atLeast } = this.#parts;
+    const { budgetMs, boundsOf } = this.#parts;
     const request = body as Request;
     const notBeforeMs = systemClock.nowMs() - budgetMs;
-    return { ...this.#keys.of(metadata, request), notBeforeMs, atLeast: atLeast(metadata, request) };
+    return { ...this.#keys.of(metadata, request), ...boundsOf(request, notBeforeMs) };
   }
 
   #given(entry: CachedEntry, count: CacheTally): CacheStep<Response> {

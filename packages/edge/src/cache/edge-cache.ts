@@ -14,18 +14,22 @@ export interface CachedEntry {
   asOfMs: number;
 }
 
+/** How new a kept answer must be. */
+export interface CacheBounds {
+  /** The answer must be true at this time or later, ms since 1970; from the staleness budget and what the caller has seen. */
+  notBeforeMs: number;
+  /** What the caller has seen: an answer of a lower version, or of none, is a miss. */
+  atLeast?: number | undefined;
+}
+
 /** What is asked of a cache. */
-export interface CacheQuestion {
+export interface CacheQuestion extends CacheBounds {
   /** Unlike the key of any other request. */
   key: string;
   /** The source whose events invalidate it. */
   source: string;
   /** Invalidating one of these drops the answer: `project/p1`, or `project` for what depends on any of them. */
   tags: readonly string[];
-  /** The answer must be true at this time or later, ms since 1970; from the staleness budget. */
-  notBeforeMs: number;
-  /** What the caller has seen: an answer of a lower version, or of none, is a miss. */
-  atLeast?: number | undefined;
 }
 
 export type Lookup = { kind: 'hit'; entry: CachedEntry } | { kind: 'miss'; lease: Lease };

@@ -47,6 +47,14 @@ async function behind(settings: EdgeSettings = {}): Promise<EdgeStand> {
   return stand;
 }
 
+/** The replica reaches version 5 just before it is read. */
+function catchesUp({ replica }: EdgeStand): void {
+  replica.before = () => {
+    replica.put(projectOf('a', 5));
+    return Promise.resolve();
+  };
+}
+
 const byReplica = async (stand: EdgeStand): Promise<number> => (await stand.evidence()).calls.byReplica;
 
 describe('an edge at prefer-replica', () => {
@@ -64,7 +72,7 @@ describe('an edge at prefer-replica', () => {
     const stand = await behind({ tokens: { waitMs: 10_000 }, readTimeoutMs: 10_000 });
     await stand.move('prefer-replica');
     const answer = caller(project('a', 5)).run(() => stand.get('a'));
-    stand.replica.before = () => Promise.resolve(stand.replica.put(projectOf('a', 5)));
+    catchesUp(stand);
     expect(await answer).toEqual(projectOf('a', 5));
     expect(await byReplica(stand)).toBe(1);
     expect(stand.provider.calls).toBe(0);
@@ -136,7 +144,7 @@ describe('an edge at replica', () => {
     const stand = await behind();
     await stand.move('replica');
     const answer = caller(project('a', 5)).run(() => stand.get('a'));
-    stand.replica.before = () => Promise.resolve(stand.replica.put(projectOf('a', 5)));
+    catchesUp(stand);
     expect(await answer).toEqual(projectOf('a', 5));
   });
 
@@ -180,5 +188,37 @@ describe('an edge at replica', () => {
     const seen = new TokenScope(TokenSet.decode('nonsense'));
     expect(await seen.run(() => stand.get('a'))).toEqual(projectOf('a', 4));
     expect(Date.now() - startedMs).toBeGreaterThanOrEqual(190);
+  });
+});
+
+describe('an edge at cache', () => {
+  async function cached(settings: EdgeSettings = {}): Promise<EdgeStand> {
+    const stand = await behind({ cache: { aggregate: 'projects/project' }, ...settings });
+    await stand.move('cache');
+    expect(await caller().run(() => stand.get('a'))).toEqual(projectOf('a', 5));
+    stand.provider.rows.set('a', projectOf('a', 6));
+    return stand;
+  }
+
+  it('passes by an answer that is older than what its caller has seen, and keeps the newer one', async () => {
+    const stand = await cached();
+    expect(await caller(project('a', 5)).run(() => stand.get('a'))).toEqual(projectOf('a', 5));
+    expect(await caller(project('a', 6)).run(() => stand.get('a'))).toEqual(projectOf('a', 6));
+    expect(await caller().run(() => stand.get('a'))).toEqual(projectOf('a', 6));
+    expect(stand.provider.calls).toBe(2);
+  });
+
+  it('passes by all that was kept before its caller saw something, where an answer may show anything', async () => {
+    const stand = await cached();
+    stand.replica.keyed = false;
+    expect(await caller(project('b', 1)).run(() => stand.get('a'))).toEqual(projectOf('a', 6));
+  });
+
+  it('has its callers see what it answers', async () => {
+    const stand = await cached({ tokens: { waitMs: 1 } });
+    const session = caller();
+    expect(await session.run(() => stand.get('a'))).toEqual(projectOf('a', 5));
+    await stand.move('prefer-replica');
+    expect((await session.run(() => stand.get('a'))).project?.version).toBeGreaterThanOrEqual(5);
   });
 });

@@ -78,7 +78,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#tokenReader = tokenReaderOf(options, this.#tokens, this.#reader);
     this.#queue = new ComparisonQueue({ ...options, atOnce: options.comparisonsAtOnce }, options.logger);
     this.#comparer = comparerOf(options, this.#reader, this.#queue);
-    this.#answers = answersOf(options);
+    this.#answers = answersOf(options, this.#seen);
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
 
@@ -176,7 +176,8 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
 
   #askCache(route: CallRoute, tally: ChangeTally): InterceptingCall {
     if (this.#answers === undefined) return this.#pass(route, tally, 0);
-    return new InterceptingCall(new ReplicaCall(new CacheFirst({ route, tally, answers: this.#answers })));
+    const parts = { route, tally, answers: this.#answers, caller: this.#seen.ofCaller() };
+    return new InterceptingCall(new ReplicaCall(new CacheFirst(parts)));
   }
 
   #comparerFor(share: number): Comparer<Request, Response> | undefined {
@@ -194,12 +195,18 @@ function orUndefined<T>(tell: () => T): T | undefined {
 }
 
 function edgeTokensOf<Request, Response>(
-  { replica, compare }: ResolvedOptions<Request, Response>,
-  { source }: Required<TokenOptions>,
+  { replica, cache, compare }: ResolvedOptions<Request, Response>,
+  { source, settleMs }: Required<TokenOptions>,
 ): EdgeTokens<Request, Response> {
+  const cacheKeyOf = (request: Request): string | undefined => {
+    const id = cache?.keyOf(request);
+    return id === undefined ? undefined : `${cache?.aggregate.split('/')[1]}/${id}`;
+  };
+  const keyOf = replica.keyOf?.bind(replica) ?? cacheKeyOf;
   return new EdgeTokens({
     source,
-    keyOf: (request) => orUndefined(() => replica.keyOf?.(request)),
+    settleMs,
+    keyOf: (request) => orUndefined(() => keyOf(request)),
     versionOf: (response) => orUndefined(() => compare.version(response)),
     epoch: () => orUndefined(() => replica.freshness().epoch),
   });
@@ -226,12 +233,16 @@ function comparerOf<Request, Response>(
 
 function answersOf<Request, Response>(
   options: ResolvedOptions<Request, Response>,
+  seen: EdgeTokens<Request, Response>,
 ): CachedAnswers<Request, Response> | undefined {
   const { method, cache, compare, budget, clockSkewMs, logger } = options;
   if (cache === undefined) return undefined;
   const budgetMs = budget.stalenessMs - clockSkewMs;
   const parts = { method, options: cache, versionOf: compare.version, budgetMs, logger };
-  return new CachedAnswers({ ...parts, atLeast: () => undefined });
+  return new CachedAnswers({
+    ...parts,
+    boundsOf: (request, notBeforeMs) => seen.ofCaller()?.bounds(request, notBeforeMs) ?? { notBeforeMs },
+  });
 }
 
 type SideEffects = Pick<ResolvedOptions<unknown, unknown>, 'edge' | 'sideEffectFree'> & {

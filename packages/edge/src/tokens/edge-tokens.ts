@@ -1,3 +1,4 @@
+import type { CacheBounds } from '../cache/edge-cache.js';
 import { currentTokens, type TimedToken, type TokenScope } from '@banyan/runtime';
 
 export interface EdgeTokensParts<Request, Response> {
@@ -7,6 +8,8 @@ export interface EdgeTokensParts<Request, Response> {
   keyOf: (request: Request) => string | undefined;
   /** The version of that aggregate in an answer; undefined or 0: it has none. */
   versionOf: (response: Response) => number | undefined;
+  /** See `TokenOptions`. */
+  settleMs: number;
   /** The epoch of the source's history as far as it is known here. */
   epoch: () => number | undefined;
 }
@@ -61,6 +64,22 @@ export class CallerTokens<Request, Response> {
     );
     if (seen.forgottenMs > 0) marks.push({ atMs: seen.forgottenMs });
     return marks.length === 0 ? undefined : { marks, keyed: key !== undefined };
+  }
+
+  /**
+   * How new a kept answer must be. One answer's version tells; of several, and of what was forgotten, the time: a cache that
+   * has heard all that its source did up to then has dropped what was older.
+   */
+  bounds(request: Request, notBeforeMs: number): CacheBounds {
+    const { settleMs } = this.#parts;
+    const { marks, keyed } = this.needed(request) ?? { marks: [], keyed: true };
+    const bounds: CacheBounds = { notBeforeMs };
+    for (const { atMs, token } of marks) {
+      if (atMs + settleMs <= notBeforeMs) continue;
+      if (keyed && token !== undefined) bounds.atLeast = token.version;
+      else bounds.notBeforeMs = Math.max(bounds.notBeforeMs, atMs + settleMs);
+    }
+    return bounds;
   }
 
   /** The caller has seen this answer, wherever it came from: a later one must not be older. */
