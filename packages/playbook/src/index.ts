@@ -2,3 +2,4 @@ export { run, type RunOptions } from './main.js';
 export type { Terminal } from './terminal.js';
 export { EXIT, type ExitCode } from './exit-code.js';
 export { findNats, type NatsSearch } from './find-nats.js';
+export { PLAYBOOK_SCHEMA } from './plan/playbook-schema.js';

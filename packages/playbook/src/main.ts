@@ -8,6 +8,7 @@ import { addBackfill } from './commands/backfill.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
 import { addParked } from './commands/parked.js';
+import { addPlan } from './commands/plan.js';
 import { addRebuild } from './commands/rebuild.js';
 import { addRelay } from './commands/relay.js';
 import { addStatus } from './commands/status.js';
@@ -53,7 +54,17 @@ function programOf(surroundings: Surroundings): Command {
       writeErr: (text) => terminal.err(text.trimEnd()),
     })
     .showHelpAfterError('(banyan --help lists the commands, banyan <command> --help gives examples)');
-  const commands = [addStatus, addAdvance, addBack, addRelay, addParked, addCapture, addBackfill, addRebuild];
+  const commands = [
+    addStatus,
+    addPlan,
+    addAdvance,
+    addBack,
+    addRelay,
+    addParked,
+    addCapture,
+    addBackfill,
+    addRebuild,
+  ];
   for (const add of commands) add(program, surroundings);
   return program;
 }

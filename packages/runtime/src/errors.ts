@@ -76,6 +76,8 @@ export const ERROR_CODES = {
     'See what is missing in the message; `--force --reason "…"` overrides it and is audited.',
   BANYAN_CONTROL_UNREACHABLE:
     'Check the NATS address and that it can be reached from here; running processes go on without this command.',
+  BANYAN_PLAYBOOK_INVALID:
+    'Correct the playbook there; an editor that reads playbooks/playbook.schema.json completes and checks it as you write.',
   BANYAN_REPLICA_STALE:
     'The replica is older than the edge’s staleness budget; check the relay and the subscriber.',
   BANYAN_REPLICA_FAILED:
