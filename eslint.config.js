@@ -22,7 +22,7 @@ const DIRECTION = [
   [
     'packages/edge',
     ['subscriber', 'control', 'contracts', 'runtime'],
-    'an edge asks a replica how fresh it is, and control for its stage; it never writes events',
+    'an edge asks a replica how fresh it is, has a source’s events empty its cache, and asks control for its stage; it never writes events',
   ],
   [
     'packages/playbook',

@@ -14,11 +14,13 @@ const OPTIONS = [
   ['Snapshots', 'packages/outbox/src/backfill/snapshots.ts', 'SnapshotOptions'],
   ['Listener', 'packages/subscriber/src/listener/options.ts', 'ListenerOptions'],
   ['Replica in memory', 'packages/subscriber/src/memory/options.ts', 'MemoryReplicaOptions'],
+  ['Tail of a source', 'packages/subscriber/src/tail/options.ts', 'SourceTailOptions'],
   ['Scenario', 'packages/subscriber/src/testing-kit/scenario.ts', 'ScenarioOptions'],
   ['Query edge', 'packages/edge/src/query/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
   ['Comparison of a query edge', 'packages/edge/src/comparison/compare-options.ts', 'CompareOptions'],
   ['Cache of a query edge', 'packages/edge/src/cache/cache-options.ts', 'EdgeCacheOptions'],
+  ['Feed of a cache', 'packages/edge/src/cache/cache-feed.ts', 'CacheFeedOptions'],
   ['Cache in memory', 'packages/edge/src/cache/memory-cache.ts', 'MemoryCacheOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];

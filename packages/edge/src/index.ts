@@ -29,3 +29,5 @@ export {
   type Lookup,
 } from './cache/edge-cache.js';
 export { memoryCache, type MemoryCacheOptions } from './cache/memory-cache.js';
+export { cacheFeed, CacheFeed, type CacheFeedOptions } from './cache/cache-feed.js';
+export { invalidateOn, type Invalidation } from './cache/invalidate-on.js';

@@ -38,3 +38,5 @@ export type { ListenerSourceStatus } from './listener/source-listener.js';
 export { MemoryReplica, memoryReplica, type MemoryReplicaStatus } from './memory/memory-replica.js';
 export type { FillFromTable, MemoryReplicaConfig, MemoryReplicaOptions } from './memory/options.js';
 export { entryFrom, removeOn, type EntryChange, type MemoryMapping } from './memory/mapping.js';
+export { SourceTail, sourceTail, type SourceTailStatus } from './tail/source-tail.js';
+export type { SourceTailConfig, SourceTailOptions, TailEvent } from './tail/options.js';

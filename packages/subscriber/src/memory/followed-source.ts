@@ -1,14 +1,14 @@
-import { PARTITIONS, streamOf } from '@banyan/contracts';
+import { streamOf } from '@banyan/contracts';
 import { BanyanError, type Logger, type Wakeup } from '@banyan/runtime';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { FreshnessTracker } from '../freshness/freshness-tracker.js';
-import { errorOf } from '../gaps/partition-repair.js';
 import type { IncomingEvent } from '../incoming-event.js';
-import { judge, type StoredPosition } from '../judge.js';
+import type { StoredPosition } from '../judge.js';
 import { Inbox } from '../lanes/inbox.js';
 import { SourceReading } from '../lanes/source-reading.js';
 import type { StreamHint } from '../position-store.js';
+import { PartitionTrack, type Track } from './track.js';
 
 const READ_AHEAD = { events: 5000, bytes: 16 * 1024 ** 2 };
 const TURN_EVENTS = 1000;
@@ -28,7 +28,7 @@ export class FollowedSource {
   readonly freshness: FreshnessTracker;
   readonly #options: FollowedSourceOptions;
   readonly #reading: SourceReading;
-  #positions: StoredPosition[] = [];
+  #track: Track = new PartitionTrack();
   #inbox: Inbox;
   #lastEventMs = 0;
 
@@ -41,11 +41,11 @@ export class FollowedSource {
     this.#inbox = this.#newInbox(undefined);
   }
 
-  /** Begins to follow. @param positions where each partition stands; default: at its beginning */
-  begin(positions?: readonly StoredPosition[], hint?: StreamHint): void {
+  /** Begins to follow. @param track where it stands; default: at the beginning of each partition */
+  begin(track: Track = new PartitionTrack(), hint?: StreamHint): void {
     this.#reading.detach(this.#inbox);
     this.freshness.reset();
-    this.#positions = Array.from({ length: PARTITIONS }, (_, p) => positions?.[p] ?? { epoch: 0, n: 0 });
+    this.#track = track;
     this.#attach(hint);
   }
 
@@ -65,7 +65,7 @@ export class FollowedSource {
 
   /** Tells that the map holds what the positions say: from now on freshness is known. */
   filled(): void {
-    const positions = this.#positions.map(({ epoch, n }) => ({ epoch, n }));
+    const positions = this.#track.positions.map(({ epoch, n }) => ({ epoch, n }));
     this.freshness.noteView({ leases: [], alive: [], dead: [], positions, held: [] });
   }
 
@@ -98,12 +98,8 @@ export class FollowedSource {
   }
 
   #follow(event: IncomingEvent): boolean {
-    const stored = this.#positions[event.partition] ?? { epoch: 0, n: 0 };
-    const verdict = judge(stored, event);
-    if (verdict === 'duplicate') return false;
-    if (verdict !== 'next') throw errorOf({ event, stored, verdict });
+    if (!this.#track.take(event)) return false;
     this.#options.apply(event);
-    this.#positions[event.partition] = { epoch: event.epoch, n: event.n };
     return true;
   }
 
@@ -112,7 +108,7 @@ export class FollowedSource {
     if (this.#inbox.failure !== undefined) throw this.#inbox.failure;
     if (this.#inbox.isOver) this.#attach(this.#inbox.readUpTo ?? this.#inbox.hint);
     const silentMs = performance.now() - this.#lastEventMs;
-    const all = [...this.#positions.keys()];
+    const all = [...this.#track.positions.keys()];
     if (silentMs < this.#options.stalledAfterMs || !this.freshness.isBehind(all)) return;
     throw new BanyanError(
       'BANYAN_GAP',

@@ -20,6 +20,7 @@ import {
   type MemoryReplicaOptions,
 } from './options.js';
 import { readTable } from './table-fill.js';
+import { PartitionTrack } from './track.js';
 
 /**
  * - filling: it does not answer; first a table is read, or the stream up to its end
@@ -184,7 +185,7 @@ export class MemoryReplica<V> {
     for (const source of this.#sources) {
       const start = starts.get(source.source);
       for (const event of start?.parked ?? []) this.#entries.apply(event);
-      source.begin(start?.positions, start?.hint);
+      source.begin(new PartitionTrack(start?.positions), start?.hint);
     }
     return new Map();
   }
