@@ -22,6 +22,7 @@ const OPTIONS = [
   ['Cache of a query edge', 'packages/edge/src/cache/cache-options.ts', 'EdgeCacheOptions'],
   ['Feed of a cache', 'packages/edge/src/cache/cache-feed.ts', 'CacheFeedOptions'],
   ['Cache in memory', 'packages/edge/src/cache/memory-cache.ts', 'MemoryCacheOptions'],
+  ['Mismatch store', 'packages/control/src/mismatch/mismatch-store.ts', 'MismatchStoreOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];
 

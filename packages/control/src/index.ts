@@ -93,3 +93,20 @@ export {
   type ReactionReceiverReport,
 } from './reaction-report.js';
 export type { ReactionEvidence } from './reaction-sum.js';
+export { decodeMismatch, groupOf, type Mismatch, type ToldAnswer } from './mismatch/mismatch.js';
+export {
+  MISMATCH_MAX_BYTES,
+  MISMATCH_STREAM,
+  MismatchStore,
+  type MismatchStoreOptions,
+} from './mismatch/mismatch-store.js';
+export {
+  decodeEdgeFound,
+  edgeFindSubjectOf,
+  type CalibrationReport,
+  type EdgeFound,
+  type EdgeTask,
+  type NoisyField,
+  type ReplayAnswer,
+} from './edge-task/edge-task.js';
+export type { EdgePerforming } from './edge-task/edge-task-service.js';

@@ -10,13 +10,15 @@ import {
   type OptionRules,
 } from '@banyan/runtime';
 import { connectionRule, loggerRule, type Connection } from './connection.js';
+import type { EdgeTask } from './edge-task/edge-task.js';
+import { EdgeTaskService, type EdgePerforming } from './edge-task/edge-task-service.js';
 import type { EdgeReport, ProcessReport } from './report.js';
 
 /** Core NATS subject on which every process answers with its report. */
 export const REPORT_SUBJECT = 'banyan.control.report';
 
 /** Something that can report on an edge. */
-export interface EdgeReporting {
+export interface EdgeReporting extends Partial<EdgePerforming> {
   /** @param detail false: leave the evidence out */
   report: (detail: boolean) => EdgeReport;
 }
@@ -43,9 +45,13 @@ const RULES: OptionRules<ReporterOptions> = {
   logger: loggerRule(silentLogger),
 };
 
-/** Answers requests for this process's report. Answering is all it does; nobody asking costs nothing. */
+/**
+ * Answers requests for this process's report, and hands operators' tasks to its edges. Answering is all it does; nobody
+ * asking costs nothing.
+ */
 export class Reporter {
   readonly #options: Required<ReporterOptions>;
+  readonly #tasks: EdgeTaskService[] = [];
   #subscription: Subscription | undefined;
   #stopped = false;
 
@@ -73,12 +79,27 @@ export class Reporter {
         if (error === null) this.#answer(message);
       },
     });
+    this.#takeTasks(connection);
     await connection.flush();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#subscription?.unsubscribe();
+    for (const tasks of this.#tasks.splice(0)) tasks.stop();
+  }
+
+  #takeTasks(connection: NatsConnection): void {
+    const { edges, logger, service, instance } = this.#options;
+    for (const each of edges) {
+      const { perform } = each;
+      if (perform === undefined) continue;
+      const about = { service, instance, pid: process.pid };
+      const performer = { perform: (task: EdgeTask) => perform.call(each, task) };
+      const tasks = new EdgeTaskService({ edge: each.report(false).edge, performer, process: about, logger });
+      tasks.start(connection);
+      this.#tasks.push(tasks);
+    }
   }
 
   /** The report as it would be answered now. */

@@ -71,6 +71,11 @@ export class StageWatch {
     });
   }
 
+  /** The process's connection, as it was given. */
+  get connection(): Connection {
+    return this.#options.connection;
+  }
+
   /**
    * Declares an edge of this process; it stands at its last known stage at once. Declaring it again gives the same.
    *

@@ -5,8 +5,10 @@ import { BanyanError, messageOf } from '@banyan/runtime';
 import { addAdvance } from './commands/advance.js';
 import { addBack } from './commands/back.js';
 import { addBackfill } from './commands/backfill.js';
+import { addCalibrate } from './commands/calibrate.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
+import { addMismatch } from './commands/mismatch.js';
 import { addParked } from './commands/parked.js';
 import { addPlan } from './commands/plan.js';
 import { addRebuild } from './commands/rebuild.js';
@@ -64,6 +66,8 @@ function programOf(surroundings: Surroundings): Command {
     addCapture,
     addBackfill,
     addRebuild,
+    addMismatch,
+    addCalibrate,
   ];
   for (const add of commands) add(program, surroundings);
   return program;

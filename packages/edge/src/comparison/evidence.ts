@@ -52,7 +52,7 @@ const keyOf = ({ change, changeId }: RunningStage<QueryStage>, stage: QueryStage
 
 /** The counters of one change at one stage. */
 export class ChangeTally {
-  readonly #running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>;
+  readonly running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>;
   readonly #calls = { ok: 0, failed: 0, byReplica: 0 };
   readonly #comparisons = noComparisons();
   readonly #fallbacks = noFallbacks();
@@ -62,7 +62,7 @@ export class ChangeTally {
   readonly #counterexamples: Counterexample[] = [];
 
   constructor(running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>) {
-    this.#running = running;
+    this.running = running;
   }
 
   /** @param tookMs as its caller saw it */
@@ -95,7 +95,7 @@ export class ChangeTally {
   }
 
   report(): ChangeEvidence {
-    const { change, changeId, stage } = this.#running;
+    const { change, changeId, stage } = this.running;
     return {
       change,
       changeId,

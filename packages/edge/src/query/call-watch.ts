@@ -1,6 +1,6 @@
 import { status, type Metadata, type StatusObject } from '@grpc/grpc-js';
 import { systemClock } from '@banyan/runtime';
-import type { Comparer, Question } from '../comparison/comparer.js';
+import type { AnswerJudge, Question } from '../comparison/comparer.js';
 import type { ChangeTally } from '../comparison/evidence.js';
 import type { CallerTokens } from '../tokens/edge-tokens.js';
 import type { CallObserver } from './passed-call.js';
@@ -14,7 +14,7 @@ export interface WatchedCall<Request, Response> {
   /** What the caller has seen; undefined: nobody keeps it. */
   caller: CallerTokens<Request, Response> | undefined;
   /** Compares the answer with the replica's; undefined: this call is not compared. */
-  comparer: Comparer<Request, Response> | undefined;
+  comparer: AnswerJudge<Request, Response> | undefined;
 }
 
 /** Looks on while the provider answers a call: counts it, and hands the answer on for comparison after the caller has it. */

@@ -67,6 +67,10 @@ export interface QueryEdgeOptions<Request, Response> {
   sampleShare?: number;
   /** Comparisons that may wait; default 1000. More are shed, and counted. Costs the memory of a request and an answer each. */
   queueLimit?: number;
+  /** How many bytes of requests and answers the waiting ones may hold; default 32 MiB. More are shed, and counted. */
+  queueBytes?: number;
+  /** When the event loop takes longer for a turn, in ms, comparisons are shed and none is made for a while; default 50. */
+  loopLagMs?: number;
   /** Comparisons under way at once, those that wait for a late replica included; default 32. */
   comparisonsAtOnce?: number;
   /** How long one read or own call of a comparison may take, in ms; default 2000. */
@@ -156,6 +160,8 @@ function rules<Request, Response>(
     shadowShare: share(1),
     sampleShare: share(0.1),
     queueLimit: wholeNumber(1, 1_000_000, 1_000),
+    queueBytes: wholeNumber(1_024, 17_179_869_184, 32 * 1_048_576),
+    loopLagMs: wholeNumber(1, 600_000, 50),
     comparisonsAtOnce: wholeNumber(1, 10_000, 32),
     compareTimeoutMs: wholeNumber(1, 600_000, 2_000),
     lateDeadlineMs: wholeNumber(1, 600_000, 5_000),

@@ -4,10 +4,13 @@ import { hasNoSideEffects } from '@banyan/contracts/descriptors';
 import {
   stageFor,
   stageReportOf,
+  type CalibrationReport,
   type EdgeReporting,
   type EdgeStage,
+  type EdgeTask,
   type QueryEdgeReport,
   type QueryStage,
+  type ReplayAnswer,
   type RunningStage,
 } from '@banyan/control';
 import { BanyanError, systemClock } from '@banyan/runtime';
@@ -15,10 +18,8 @@ import { Bypasses } from './bypasses.js';
 import { CacheFirst } from '../cache/cache-first.js';
 import { CachedAnswers } from '../cache/cached-answers.js';
 import { CallWatch } from './call-watch.js';
-import { Comparer } from '../comparison/comparer.js';
-import { ComparisonQueue } from '../comparison/comparison-queue.js';
+import { EdgeComparison } from '../comparison/edge-comparison.js';
 import { Evidence, type ChangeTally } from '../comparison/evidence.js';
-import { methodFields } from '../comparison/method-fields.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
 import { RampedCall } from './ramped-call.js';
@@ -61,8 +62,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly #tokens: Required<TokenOptions>;
   readonly #seen: EdgeTokens<Request, Response>;
   readonly #tokenReader: TokenReader<Request, Response>;
-  readonly #queue: ComparisonQueue;
-  readonly #comparer: Comparer<Request, Response>;
+  readonly #comparison: EdgeComparison<Request, Response>;
   readonly #evidence = new Evidence();
   readonly #answers: CachedAnswers<Request, Response> | undefined;
 
@@ -76,8 +76,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#tokens = resolveTokenOptions(options.tokens, this.stage.name.provider);
     this.#seen = edgeTokensOf(options, this.#tokens);
     this.#tokenReader = tokenReaderOf(options, this.#tokens, this.#reader);
-    this.#queue = new ComparisonQueue({ ...options, atOnce: options.comparisonsAtOnce }, options.logger);
-    this.#comparer = comparerOf(options, this.#reader, this.#queue);
+    this.#comparison = new EdgeComparison(options, this.#reader);
     this.#answers = answersOf(options, this.#seen);
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
@@ -93,14 +92,19 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     };
   }
 
+  /** What an operator asks: a replay of a counterexample, or a calibration. */
+  perform(task: EdgeTask): Promise<ReplayAnswer | CalibrationReport> {
+    return this.#comparison.perform(task);
+  }
+
   /** Resolves once no comparison is waiting or under way. */
   settled(): Promise<void> {
-    return this.#queue.settled();
+    return this.#comparison.settled();
   }
 
   /** Ends comparisons. Calls go on as before, uncompared. */
   stop(): Promise<void> {
-    return this.#queue.stop();
+    return this.#comparison.stop();
   }
 
   /** The stage is read here, once a call; a change meanwhile is the next call's. */
@@ -149,7 +153,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
         tally,
         startedMs,
         caller: this.#seen.ofCaller(),
-        comparer: this.#comparerFor(share),
+        comparer: this.#comparison.judgeFor(share),
       }),
     );
   }
@@ -157,7 +161,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   #askReplica(route: CallRoute, tally: ChangeTally, stage: 'prefer-replica' | 'replica'): InterceptingCall {
     const { edge, notFound, readTimeoutMs, replicaTimeoutMs, sampleShare } = this.#options;
     const timeoutMs = stage === 'replica' ? replicaTimeoutMs : readTimeoutMs;
-    const comparer = this.#comparerFor(stage === 'replica' ? 0 : sampleShare);
+    const comparer = this.#comparison.comparerFor(stage === 'replica' ? 0 : sampleShare);
     const parts = new ReplicaFirst({
       edge,
       stage,
@@ -178,10 +182,6 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     if (this.#answers === undefined) return this.#pass(route, tally, 0);
     const parts = { route, tally, answers: this.#answers, caller: this.#seen.ofCaller() };
     return new InterceptingCall(new ReplicaCall(new CacheFirst(parts)));
-  }
-
-  #comparerFor(share: number): Comparer<Request, Response> | undefined {
-    return share > 0 && (share >= 1 || Math.random() < share) ? this.#comparer : undefined;
   }
 }
 
@@ -219,16 +219,6 @@ function tokenReaderOf<Request, Response>(
 ): TokenReader<Request, Response> {
   const versionOf = (response: Response): number | undefined => orUndefined(() => compare.version(response));
   return new TokenReader({ edge, replica, reader, versionOf, settleMs });
-}
-
-function comparerOf<Request, Response>(
-  options: ResolvedOptions<Request, Response>,
-  reader: ReplicaReader<Request, Response>,
-  queue: ComparisonQueue,
-): Comparer<Request, Response> {
-  const { method, compare, lateDeadlineMs, compareTimeoutMs, logger } = options;
-  const rules = { version: compare.version, fields: methodFields(method, compare).response, lateDeadlineMs };
-  return new Comparer({ method, reader, rules, queue, timeoutMs: compareTimeoutMs, logger });
 }
 
 function answersOf<Request, Response>(
