@@ -21,7 +21,8 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 it('keeps each team as it was after its last event', async () => {
-  const [id, other, project] = [newId(), newId(), newId()];
+  // Rows are compared by id.
+  const [id, other, project] = [newId(1), newId(2), newId(3)];
   const team = teamOf({ id });
   const attached = { ...team, version: 2, projectIds: [project] };
   const archived = { ...attached, version: 3, state: TeamState.ARCHIVED };
