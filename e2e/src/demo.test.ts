@@ -24,7 +24,7 @@ it('moves the edge up its ladder under load, and its books balance', async () =>
   expect(traffic.failed).toBe(0);
   for (const { committed, messages } of Object.values(ledger.streams)) expect(messages).toBe(committed);
   expect(ledger.replica.replicaRows).toBe(ledger.replica.sourceRows);
-  const climbed = ['call', 'shadow', 'prefer-replica', 'replica', 'prefer-replica'];
+  const climbed = ['call', 'cache', 'shadow', 'prefer-replica', 'replica', 'prefer-replica'];
   expect(stages.map(({ stage }) => stage)).toEqual(climbed);
   expect(stages.find(({ stage }) => stage === 'replica')).toMatchObject({ failed: 0, wrong: 0 });
 }, 150_000);

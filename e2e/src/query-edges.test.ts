@@ -57,34 +57,36 @@ async function advance(edge: string): Promise<void> {
   );
 }
 
-async function allAdvance(): Promise<void> {
+async function allAdvance(stage: string): Promise<void> {
   for (const edge of EDGES) await advance(edge);
+  await expectAllAt(stage);
 }
 
 async function back(edge: string): Promise<void> {
-  const { code, out } = await banyan('back', edge, '--yes');
+  const { code, out } = await banyan('back', edge, '--to', 'call', '--yes');
   expect(code, out).toBe(0);
 }
 
-/** What was measured on an edge under its last change. */
-async function latest(edge: string): Promise<ChangeEvidence | undefined> {
-  const reports = await collectReports(nats, { waitMs: 500 });
-  const found = overviewsOf([], reports).find((each) => each.edge === edge);
-  return found?.kind === 'query' ? found.evidence.at(-1) : undefined;
+/** What was measured on each edge under its last change. */
+async function latest(): Promise<(ChangeEvidence | undefined)[]> {
+  const overviews = overviewsOf([], await collectReports(nats, { waitMs: 300 }));
+  return EDGES.map((edge) => {
+    const found = overviews.find((each) => each.edge === edge);
+    return found?.kind === 'query' ? found.evidence.at(-1) : undefined;
+  });
 }
 
-/** Waits until each edge has answered some calls at a stage. */
-async function expectUsed(stage: string): Promise<void> {
-  for (const edge of EDGES) {
-    await vi.waitFor(
-      async () => {
-        const evidence = await latest(edge);
-        expect(evidence?.stage).toBe(stage);
-        expect(evidence?.calls.byReplica, edge).toBeGreaterThan(3);
-      },
-      { timeout: 30_000, interval: 200 },
-    );
-  }
+/** Waits until all edges have been called at a stage. */
+async function expectAllAt(stage: string): Promise<void> {
+  const stages = async () => (await latest()).map((evidence) => evidence?.stage);
+  await expect.poll(stages, { timeout: 30_000, interval: 100 }).toEqual(EDGES.map(() => stage));
+}
+
+/** Waits until the replica of each edge has answered some calls. */
+async function expectReplicasUsed(): Promise<void> {
+  const byReplica = async () => (await latest()).map((evidence) => evidence?.calls.byReplica ?? 0);
+  const few = async () => Math.min(...(await byReplica()));
+  await expect.poll(few, { timeout: 30_000, interval: 100 }).toBeGreaterThan(3);
 }
 
 it('shows all query edges at stage call at first', async () => {
@@ -94,11 +96,10 @@ it('shows all query edges at stage call at first', async () => {
 
 it('moves every query edge to its replica under traffic, and no call fails', async () => {
   traffic.start();
-  await allAdvance();
-  await allAdvance();
-  await expectUsed('prefer-replica');
-  await allAdvance();
-  await expectUsed('replica');
+  for (const stage of ['cache', 'shadow', 'prefer-replica']) await allAdvance(stage);
+  await expectReplicasUsed();
+  await allAdvance('replica');
+  await expectReplicasUsed();
   await traffic.stop();
   expect(traffic.counts.failed, traffic.failures.join('\n')).toBe(0);
 }, 300_000);
@@ -127,13 +128,8 @@ it('takes every edge back to its call under traffic', async () => {
   const again = new Traffic({ clients, users: 4, pauseMs: 40, seed: 8 });
   await again.world.seed(2, 20);
   again.start();
-  for (const edge of EDGES) for (let stage = 0; stage < 3; stage++) await back(edge);
-  await vi.waitFor(
-    async () => {
-      for (const edge of EDGES) expect(await latest(edge), edge).toMatchObject({ stage: 'call' });
-    },
-    { timeout: 20_000, interval: 200 },
-  );
+  for (const edge of EDGES) await back(edge);
+  await expectAllAt('call');
   await again.stop();
   expect(again.counts.failed, again.failures.join('\n')).toBe(0);
 }, 120_000);

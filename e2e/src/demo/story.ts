@@ -36,6 +36,12 @@ export class Story {
     const { teller, operator } = this.#parts;
     teller.chapter('call', 'every task that is created asks projects, synchronously');
     await this.#watch();
+    teller.chapter(
+      'cache',
+      'answers are kept in memory for a moment, and dropped when an event says that they changed',
+    );
+    await operator.advance(EDGE, GATE_MS);
+    await this.#watch();
     teller.chapter('shadow', 'projects still answers; the replica in tasks is asked too, and compared');
     await operator.advance(EDGE, GATE_MS);
     await this.#watch();

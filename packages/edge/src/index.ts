@@ -5,7 +5,7 @@ export {
   type ProcessPart,
 } from './process/edge-process.js';
 export type { BackgroundSubscriber, FollowOptions } from './process/background-subscriber.js';
-export type { FollowedReplica } from './process/followed-replica.js';
+export type { AnswersAbout, FollowedReplica } from './process/followed-replica.js';
 export { queryEdge, QueryEdge } from './query/query-edge.js';
 export type { BudgetOptions, QueryEdgeOptions, RampOptions } from './query/query-edge-options.js';
 export type { CompareOptions } from './comparison/compare-options.js';

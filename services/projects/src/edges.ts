@@ -17,14 +17,10 @@ export function getTeamEdge(edges: EdgeProcess, pool: Pool) {
   return edges.query({
     edge: 'projects -> teams.GetTeam',
     method: TeamsServiceService.getTeam,
-    replica: {
-      subscriber: teams,
-      keyOf: ({ id }) => `team/${id}`,
-      read: (request) => readTeam(pool, request),
-    },
+    about: { aggregate: 'teams/team', keyOf: ({ id }) => id },
+    replica: { subscriber: teams, read: (request) => readTeam(pool, request) },
     compare: { version: ({ team }) => team?.version },
     budget: { stalenessMs: 5000 },
-    ramp: { by: 'team', keyOf: ({ id }) => id },
     notFound: ({ id }) => missingStatus('teams', 'team', id),
     sampleShare: 0.2,
   });

@@ -22,14 +22,10 @@ export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
   return edges.query({
     edge: 'tasks -> projects.GetProject',
     method: ProjectsServiceService.getProject,
-    replica: {
-      subscriber: projects,
-      keyOf: ({ id }) => `project/${id}`,
-      read: (request) => readProject(pool, request),
-    },
+    about: { aggregate: 'projects/project', keyOf: ({ id }) => id },
+    replica: { subscriber: projects, read: (request) => readProject(pool, request) },
     compare: { version: ({ project }) => project?.version },
     budget: BUDGET,
-    ramp: { by: 'project', keyOf: ({ id }) => id },
     notFound: ({ id }) => missingStatus('projects', 'project', id),
     sampleShare: 0.2,
   });
@@ -47,11 +43,8 @@ export function getMembershipEdge(edges: EdgeProcess, pool: Pool) {
   return edges.query({
     edge: 'tasks -> teams.GetMembership',
     method: TeamsServiceService.getMembership,
-    replica: {
-      subscriber: teams,
-      keyOf: (request) => `membership/${membershipIdOf(request)}`,
-      read: (request) => readMembership(pool, request),
-    },
+    about: { aggregate: 'teams/membership', keyOf: membershipIdOf },
+    replica: { subscriber: teams, read: (request) => readMembership(pool, request) },
     compare: { version: ({ membership }) => membership?.version },
     budget: BUDGET,
     ramp: { by: 'team', keyOf: ({ teamId }) => teamId },

@@ -17,14 +17,10 @@ export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
   return edges.query({
     edge: 'teams -> projects.GetProject',
     method: ProjectsServiceService.getProject,
-    replica: {
-      subscriber: projects,
-      keyOf: ({ id }) => `project/${id}`,
-      read: (request) => readProject(pool, request),
-    },
+    about: { aggregate: 'projects/project', keyOf: ({ id }) => id },
+    replica: { subscriber: projects, read: (request) => readProject(pool, request) },
     compare: { version: ({ project }) => project?.version },
     budget: { stalenessMs: 5000 },
-    ramp: { by: 'project', keyOf: ({ id }) => id },
     notFound: ({ id }) => missingStatus('projects', 'project', id),
     sampleShare: 0.2,
   });

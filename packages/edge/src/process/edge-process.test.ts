@@ -58,7 +58,8 @@ function declare() {
   const edge = edges.query({
     edge: EDGE,
     method: ProjectsServiceService.getProject,
-    replica: { subscriber, keyOf: ({ id }) => `project/${id}`, read: () => Promise.resolve(undefined) },
+    about: { aggregate: 'projects/project', keyOf: ({ id }) => id },
+    replica: { subscriber, read: () => Promise.resolve(undefined) },
     compare: { version: ({ project }) => project?.version },
     budget: { stalenessMs: 2000 },
   });

@@ -11,11 +11,12 @@ import {
   type OptionRules,
 } from '@banyan/runtime';
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
+import type { EdgeCacheOptions } from '../cache/cache-options.js';
 import { queryEdge, type QueryEdge } from '../query/query-edge.js';
 import type { QueryEdgeOptions } from '../query/query-edge-options.js';
 import { BackgroundSubscriber, type FollowOptions } from './background-subscriber.js';
 import { BrokerConnection } from './broker-connection.js';
-import { edgeReplicaOf, type FollowedReplica } from './followed-replica.js';
+import { edgeReplicaOf, kindOf, type AnswersAbout, type FollowedReplica } from './followed-replica.js';
 
 export interface EdgeProcessOptions {
   /** The service that this process belongs to, e.g. `tasks`: the caller of its edges. */
@@ -37,11 +38,18 @@ export interface EdgeProcessOptions {
   logger?: Logger;
 }
 
-/** A query edge whose replica one of the process's subscribers keeps. */
+/**
+ * A query edge whose replica one of the process's subscribers keeps. Default of `ramp`: by the aggregate that answers are
+ * about; of `cache`: in memory.
+ */
 export type ProcessEdgeOptions<Request, Response> = Omit<
   QueryEdgeOptions<Request, Response>,
-  'stages' | 'replica'
-> & { replica: FollowedReplica<Request, Response> };
+  'stages' | 'replica' | 'cache'
+> & {
+  about: AnswersAbout<Request>;
+  replica: FollowedReplica<Request, Response>;
+  cache?: Omit<EdgeCacheOptions<Request>, 'aggregate' | 'keyOf'>;
+};
 
 /** What runs as long as the process does, on its connection: a backfiller, for example. */
 export interface ProcessPart {
@@ -101,9 +109,15 @@ export class EdgeProcess {
 
   /** Declares a query edge: its interceptor goes into the client, its report into `banyan status`. */
   query<Request, Response>(options: ProcessEdgeOptions<Request, Response>): QueryEdge<Request, Response> {
-    const { logger } = this.#options;
-    const replica = edgeReplicaOf(options.replica);
-    const edge = queryEdge({ logger, ...options, replica, stages: this.stages });
+    const { about, replica, cache, ...others } = options;
+    const edge = queryEdge({
+      logger: this.#options.logger,
+      ramp: { by: kindOf(about.aggregate), keyOf: about.keyOf },
+      ...others,
+      replica: edgeReplicaOf(replica, about),
+      cache: { ...cache, ...about },
+      stages: this.stages,
+    });
     this.#edges.push(edge);
     return edge;
   }

@@ -1,24 +1,34 @@
 import type { EdgeReplica } from '../query/replica.js';
 import type { BackgroundSubscriber } from './background-subscriber.js';
 
-/** A replica that a subscriber of this process keeps, and how it answers. */
+/** What the answers of a method are about: everything that goes by key (freshness, cache, ramp) follows from it. */
+export interface AnswersAbout<Request> {
+  /** Source and kind of the aggregate, as in `projects/project`. */
+  aggregate: `${string}/${string}`;
+  /** The aggregate's id; undefined for a request that is about several, as lists are. */
+  keyOf: (request: Request) => string | undefined;
+}
+
+/** A replica that a subscriber of this process keeps. */
 export interface FollowedReplica<Request, Response> {
   subscriber: BackgroundSubscriber;
-  /**
-   * The aggregate that an answer is about, e.g. `project/p1`: nothing is known of it while its events are parked. Undefined
-   * where an answer is about several, as lists are: it is as old as the oldest parked event then.
-   */
-  keyOf: (request: Request) => string | undefined;
   /** Reads what the provider would answer; undefined: there is no such thing. */
   read: EdgeReplica<Request, Response>['read'];
 }
 
-/** As fresh as what the subscriber has applied. */
-export function edgeReplicaOf<Request, Response>({
-  subscriber,
-  keyOf,
-  read,
-}: FollowedReplica<Request, Response>): EdgeReplica<Request, Response> {
+/**
+ * As fresh as what the subscriber has applied. Nothing is known of an aggregate whose events are parked, and lists are as old
+ * as the oldest event that is.
+ */
+export function edgeReplicaOf<Request, Response>(
+  { subscriber, read }: FollowedReplica<Request, Response>,
+  { aggregate, keyOf: idOf }: AnswersAbout<Request>,
+): EdgeReplica<Request, Response> {
+  const kind = kindOf(aggregate);
+  const keyOf = (request: Request): string | undefined => {
+    const id = idOf(request);
+    return id === undefined ? undefined : `${kind}/${id}`;
+  };
   return {
     read,
     freshness: (request) => {
@@ -31,4 +41,9 @@ export function edgeReplicaOf<Request, Response>({
     keyOf,
     reaches: (token, options) => subscriber.waitFor(token, options),
   };
+}
+
+/** `project` of `projects/project`. */
+export function kindOf(aggregate: string): string {
+  return aggregate.slice(aggregate.indexOf('/') + 1);
 }
