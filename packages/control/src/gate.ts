@@ -50,6 +50,7 @@ export function stageGate(question: GateQuestion, options: GateOptions = {}): Ga
   if (to === 'prefer-replica' || to === 'replica') {
     findings.push(...parity(queries, changeId, resolved.minComparisons), ...replicasFresh(queries));
   }
+  if (to === 'retired') findings.push(...replicasFresh(queries));
   if (question.ramp && question.ramp.share > 0) findings.push(...rampedCalls(question));
   return verdictOf(findings);
 }

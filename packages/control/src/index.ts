@@ -1,5 +1,11 @@
 export { StageWatch, type StageWatchOptions } from './stage-watch.js';
-export { Reporter, REPORT_SUBJECT, type EdgeReporting, type ReporterOptions } from './reporter.js';
+export {
+  Reporter,
+  REPORT_SUBJECT,
+  type EdgeReporting,
+  type TombstoneReporting,
+  type ReporterOptions,
+} from './reporter.js';
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
 export { collectReports, type CollectOptions } from './collect-reports.js';
 export { stageGate, type GateOptions, type GateQuestion } from './gate.js';
@@ -64,6 +70,8 @@ export {
   FALLBACK_REASONS,
   stageReportOf,
   type BypassCounts,
+  type TombstoneCaller,
+  type TombstoneReport,
   type CacheCounts,
   type CacheReport,
   type CallCounts,

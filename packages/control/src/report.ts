@@ -9,6 +9,26 @@ export interface ProcessReport {
   instance: string;
   pid: number;
   edges: EdgeReport[];
+  /** Of methods whose callers may retire; absent: the process has none. */
+  tombstones?: TombstoneReport[];
+}
+
+/** What the provider of a method saw of its callers since it started; see `tombstone` of `@banyan/edge`. */
+export interface TombstoneReport {
+  /** `/package.Service/Method`. */
+  method: string;
+  /** By what they call themselves; `unknown` for those that do not. */
+  callers: TombstoneCaller[];
+}
+
+export interface TombstoneCaller {
+  caller: string;
+  /** All calls, refused ones included. */
+  calls: number;
+  /** Refused because the caller's edge is `retired`. */
+  refused: number;
+  /** When the last call came, ISO 8601. */
+  lastAt: string;
 }
 
 /** What one process says of one edge. */

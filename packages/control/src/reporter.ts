@@ -12,7 +12,7 @@ import {
 import { connectionRule, loggerRule, type Connection } from './connection.js';
 import type { EdgeTask } from './edge-task/edge-task.js';
 import { EdgeTaskService, type EdgePerforming } from './edge-task/edge-task-service.js';
-import type { EdgeReport, ProcessReport } from './report.js';
+import type { EdgeReport, ProcessReport, TombstoneReport } from './report.js';
 
 /** Core NATS subject on which every process answers with its report. */
 export const REPORT_SUBJECT = 'banyan.control.report';
@@ -23,6 +23,11 @@ export interface EdgeReporting extends Partial<EdgePerforming> {
   report: (detail: boolean) => EdgeReport;
 }
 
+/** Something that can report on the callers of one method. */
+export interface TombstoneReporting {
+  report: () => TombstoneReport;
+}
+
 export interface ReporterOptions {
   /** The process's one connection, or the promise of it. */
   connection: Connection;
@@ -31,6 +36,8 @@ export interface ReporterOptions {
   /** Unlike any other process's; default made of host, pid and chance. */
   instance?: string;
   edges: readonly EdgeReporting[];
+  /** Tombstones of the methods that this process serves; default none. */
+  tombstones?: readonly TombstoneReporting[];
   logger?: Logger;
 }
 
@@ -41,6 +48,11 @@ const RULES: OptionRules<ReporterOptions> = {
   edges: {
     must: 'a list of edges',
     check: (value): value is readonly EdgeReporting[] => Array.isArray(value),
+  },
+  tombstones: {
+    fallback: [],
+    must: 'a list of tombstones',
+    check: (value): value is readonly TombstoneReporting[] => Array.isArray(value),
   },
   logger: loggerRule(silentLogger),
 };
@@ -104,8 +116,12 @@ export class Reporter {
 
   /** The report as it would be answered now. */
   report(detail = true): ProcessReport {
-    const { service, instance, edges } = this.#options;
-    return { service, instance, pid: process.pid, edges: edges.map((edge) => edge.report(detail)) };
+    const { service, instance, edges, tombstones } = this.#options;
+    const stones = tombstones.map((tombstone) => tombstone.report());
+    return {
+      ...{ service, instance, pid: process.pid, edges: edges.map((edge) => edge.report(detail)) },
+      ...(stones.length === 0 ? {} : { tombstones: stones }),
+    };
   }
 
   #answer(request: Msg): void {

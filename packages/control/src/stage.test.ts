@@ -33,7 +33,8 @@ describe('the ladder of a query edge', () => {
     expect(() => planAdvance({ ladder, from: 'call', to: 'replica' })).toThrow(
       'advances to cache, not to replica',
     );
-    expect(() => planAdvance({ ladder, from: 'replica' })).toThrow('replica is the highest stage');
+    expect(planAdvance({ ladder, from: 'replica' })).toBe('retired');
+    expect(() => planAdvance({ ladder, from: 'retired' })).toThrow('retired is the highest stage');
   });
 
   it('is left downwards by one stage or by several, to the floor', () => {

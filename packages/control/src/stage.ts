@@ -3,15 +3,16 @@ import { BanyanError } from '@banyan/runtime';
 /**
  * The ladder of a query edge, lowest first. What each stage means:
  * `call` the provider answers · `cache` a local cache filled by the call · `shadow` the provider answers, the replica is
- * compared off the caller's path · `prefer-replica` the replica if fresh, else the provider · `replica` the replica only.
+ * compared off the caller's path · `prefer-replica` the replica if fresh, else the provider · `replica` the replica only ·
+ * `retired` the same, and the provider refuses the caller's calls with a tombstone.
  */
-export const QUERY_STAGES = ['call', 'cache', 'shadow', 'prefer-replica', 'replica'] as const;
+export const QUERY_STAGES = ['call', 'cache', 'shadow', 'prefer-replica', 'replica', 'retired'] as const;
 
 /**
  * The ladder of a reaction edge, lowest first. Who does the effect: `call` the call · `dual` whichever of call and event
- * comes first · `event` the subscriber.
+ * comes first · `event` the subscriber · `retired` the same, and the receiver refuses calls with a tombstone.
  */
-export const REACTION_STAGES = ['call', 'dual', 'event'] as const;
+export const REACTION_STAGES = ['call', 'dual', 'event', 'retired'] as const;
 
 export type QueryStage = (typeof QUERY_STAGES)[number];
 export type ReactionStage = (typeof REACTION_STAGES)[number];
@@ -58,7 +59,10 @@ export const LADDERS: { readonly [K in EdgeKind]: Ladder<StageOf<K>> } = {
 };
 
 /** Within each kind the order of its ladder. */
-const ORDER: readonly Stage[] = [...QUERY_STAGES, 'dual', 'event'];
+const ORDER: readonly Stage[] = [
+  ...(['call', 'cache', 'shadow', 'prefer-replica', 'replica'] as const),
+  ...(['dual', 'event', 'retired'] as const),
+];
 
 const rank = (stage: Stage): number => ORDER.indexOf(stage);
 
@@ -120,13 +124,15 @@ export function planAdvance({ ladder, from, to }: Move): Stage {
 }
 
 /**
- * Where going back leads: one stage down, or to any lower one if `to` names it. From `event` only to `dual`: there the
+ * Where going back leads: one stage down, or to any lower one if `to` names it. From `event` (and of a reaction, from
+ * `retired`) only one down: at `dual` the
  * receiver still works off what was left to events, and calls that come too early lose nothing.
  *
  * @throws BANYAN_STAGE_INVALID at the floor, or if `to` is no lower stage of the ladder
  */
 export function planBack({ ladder, from, to }: Move): Stage {
-  const lower = ladder.filter((stage) => rank(stage) < rank(from)).slice(from === 'event' ? -1 : 0);
+  const drains = from === 'event' || (from === 'retired' && ladder.includes('event'));
+  const lower = ladder.filter((stage) => rank(stage) < rank(from)).slice(drains ? -1 : 0);
   const target = to === undefined ? lower.at(-1) : lower.find((stage) => stage === to);
   if (target !== undefined) return target;
   const choice =

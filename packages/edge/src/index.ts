@@ -15,6 +15,7 @@ export { guardClient, type GuardedEdge } from './query/guard-client.js';
 export { Bypasses } from './query/bypasses.js';
 export type { TokenOptions } from './tokens/token-options.js';
 export type { EdgeReplica, ReadContext } from './query/replica.js';
+export { tombstone, Tombstone, type TombstoneOptions } from './retired/tombstone.js';
 export { tokenInterceptor } from './tokens/client-tokens.js';
 export { tokenServerInterceptor } from './tokens/server-tokens.js';
 export type { EdgeCacheOptions } from './cache/cache-options.js';

@@ -67,6 +67,8 @@ export const ERROR_CODES = {
   BANYAN_REPLICA_INVALID: 'Correct the replica’s definition: table, key, columns or event mapping.',
   BANYAN_EDGE_INVALID:
     'An edge is written `caller -> provider.Method`, for example `tasks -> projects.GetProject`.',
+  BANYAN_EDGE_RETIRED:
+    'Build the caller’s client with the edge’s interceptor, or take the edge back: `banyan back <edge>`.',
   BANYAN_STAGE_INVALID: 'Use one of the stages that the message lists.',
   BANYAN_SHARE_INVALID:
     'A share is a percentage from 0 to 100 in steps of 0.01. `banyan advance --share` raises it, `banyan back --share` lowers it.',

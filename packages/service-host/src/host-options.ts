@@ -1,3 +1,4 @@
+import type { ServerInterceptor } from '@grpc/grpc-js';
 import {
   resolveOptions,
   silentLogger,
@@ -17,6 +18,8 @@ export interface HostOptions {
   address?: string;
   /** What is served; see `unaryService`. */
   services: readonly UnaryService[];
+  /** Run around each call, the first one outermost; for example those of tombstones. Default: none. */
+  interceptors?: readonly ServerInterceptor[];
   /** What must hold for the server to call itself healthy, by name. Asked every 2 s. Default: nothing. */
   checks?: Readonly<Record<string, Check>>;
   /** A serialised google.protobuf.FileDescriptorSet for server reflection. Default: empty, no reflection. */
@@ -42,6 +45,7 @@ export function resolveHostOptions(given: HostOptions): Required<HostOptions> {
         check: (value): value is string => typeof value === 'string' && /^.+:\d{1,5}$/.test(value),
       },
       services: listOf('services made by unaryService', 1),
+      interceptors: listOf('server interceptors', 0, []),
       checks: objectRule('functions by name', {}),
       descriptors: objectRule('a Uint8Array', new Uint8Array()),
       defaultDeadlineMs: wholeNumber(1, 3_600_000, 10_000),

@@ -34,7 +34,7 @@ export async function serve(options: HostOptions): Promise<ServiceHost> {
 
 class Host implements ServiceHost {
   readonly #options: Required<HostOptions>;
-  readonly #server = new Server({ interceptors: [tokenServerInterceptor()] });
+  readonly #server: Server;
   readonly #runner: CallRunner;
   readonly #health: Health;
   readonly #logger: Logger;
@@ -45,6 +45,7 @@ class Host implements ServiceHost {
     const { name, services, descriptors, logger, checks, defaultDeadlineMs } = options;
     const names = services.map((service) => service.name);
     this.#options = options;
+    this.#server = new Server({ interceptors: [...options.interceptors, tokenServerInterceptor()] });
     this.#logger = logger;
     this.#runner = new CallRunner({ service: name, defaultDeadlineMs, logger });
     for (const service of services) {

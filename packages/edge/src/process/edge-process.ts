@@ -1,4 +1,4 @@
-import { Reporter, StageWatch, type EdgeReporting } from '@banyan/control';
+import { Reporter, StageWatch, type EdgeReporting, type QueryStage } from '@banyan/control';
 import {
   messageOf,
   resolveOptions,
@@ -14,6 +14,7 @@ import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-n
 import type { EdgeCacheOptions } from '../cache/cache-options.js';
 import { queryEdge, type QueryEdge } from '../query/query-edge.js';
 import type { QueryEdgeOptions } from '../query/query-edge-options.js';
+import { tombstone, type Tombstone, type TombstoneOptions } from '../retired/tombstone.js';
 import { BackgroundSubscriber, type FollowOptions } from './background-subscriber.js';
 import { BrokerConnection } from './broker-connection.js';
 import { edgeReplicaOf, kindOf, type AnswersAbout, type FollowedReplica } from './followed-replica.js';
@@ -93,6 +94,7 @@ export class EdgeProcess {
   readonly #broker: BrokerConnection;
   readonly #reporter: Reporter;
   readonly #edges: ProcessEdge[] = [];
+  readonly #tombstones: Tombstone[] = [];
   readonly #parts: ProcessPart[] = [];
   readonly #abort = new AbortController();
 
@@ -104,7 +106,8 @@ export class EdgeProcess {
     this.#broker = new BrokerConnection({ name: service, ...natsOptions, servers }, logger);
     this.connection = this.#broker.opened;
     this.stages = new StageWatch({ connection: this.connection, stateDir, logger });
-    this.#reporter = new Reporter({ connection: this.connection, service, edges: this.#edges, logger });
+    const [connection, edges, tombstones] = [this.connection, this.#edges, this.#tombstones];
+    this.#reporter = new Reporter({ connection, service, edges, tombstones, logger });
   }
 
   /** Declares a query edge: its interceptor goes into the client, its report into `banyan status`. */
@@ -120,6 +123,13 @@ export class EdgeProcess {
     });
     this.#edges.push(edge);
     return edge;
+  }
+
+  /** Declares a method of this process whose callers may retire: its interceptor goes into the server. */
+  tombstone(options: Omit<TombstoneOptions, 'stages'>): Tombstone {
+    const declared = tombstone({ ...options, stages: this.stages });
+    this.#tombstones.push(declared);
+    return declared;
   }
 
   /** Declares a subscriber that writes to the process's database. */
@@ -172,8 +182,11 @@ export class EdgeProcess {
   }
 }
 
+/** Stages at which nobody but the replica answers. */
+const ALONE: ReadonlySet<string> = new Set<QueryStage>(['replica', 'retired']);
+
 /** False for an edge that would refuse each call now: its provider is not asked, and its replica is not fresh. */
 function canAnswer(edge: EdgeReporting): boolean {
   const report = edge.report(false);
-  return report.kind !== 'query' || report.running.stage !== 'replica' || report.freshness.fresh;
+  return report.kind !== 'query' || !ALONE.has(report.running.stage) || report.freshness.fresh;
 }

@@ -139,8 +139,10 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
       case 'shadow':
         return this.#pass(route, tally, this.#options.shadowShare);
       case 'prefer-replica':
-      case 'replica':
         return this.#askReplica(route, tally, stage);
+      case 'replica':
+      case 'retired':
+        return this.#askReplica(route, tally, 'replica');
     }
   }
 

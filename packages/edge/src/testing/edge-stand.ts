@@ -8,6 +8,7 @@ import {
   status,
   type CallOptions,
   type Interceptor,
+  type ServerInterceptor,
   type handleUnaryCall,
   Metadata,
   type ServiceError,
@@ -37,8 +38,13 @@ export function projectOf(id: string, version: number, name = `${id} at ${versio
 /** A real provider over gRPC whose answers a test decides. */
 class Provider {
   readonly rows = new Map<string, GetProjectResponse>();
-  readonly #server = new Server();
+  readonly #server: Server;
   calls = 0;
+
+  constructor(interceptors: ServerInterceptor[]) {
+    this.#server = new Server({ interceptors });
+  }
+
   address = '';
   handler: Handler = ({ request: { id } }, answer) => {
     const found = this.rows.get(id);
@@ -75,7 +81,7 @@ class Provider {
 
 /** One edge with all that it touches: provider, client, replica, and its stage in NATS. */
 export class EdgeStand {
-  readonly provider = new Provider();
+  readonly provider: Provider;
   readonly replica = new MemoryReplica();
   readonly #folder = mkdtempSync(join(tmpdir(), 'banyan-edge-'));
   readonly #watch: StageWatch;
@@ -86,7 +92,9 @@ export class EdgeStand {
     readonly name: string,
     readonly connection: NatsConnection,
     settings: EdgeSettings,
+    { serverInterceptors = [] }: { serverInterceptors?: ServerInterceptor[] } = {},
   ) {
+    this.provider = new Provider(serverInterceptors);
     this.#watch = new StageWatch({ connection, stateDir: this.#folder });
     this.edge = queryEdge({
       edge: name,
