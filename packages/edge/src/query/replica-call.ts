@@ -19,6 +19,12 @@ export interface ReplicaCallParts {
   ended: (end: StatusObject) => () => void;
 }
 
+/** The caller's own time was over before the replica answered. */
+export const TOO_LATE: Pick<StatusObject, 'code' | 'details'> = {
+  code: status.DEADLINE_EXCEEDED,
+  details: 'Deadline exceeded before there was an answer',
+};
+
 /** What the caller has handed over so far. */
 interface Collected {
   metadata: Metadata;
@@ -92,10 +98,7 @@ export class ReplicaCall implements ProviderCall {
     const decision = await this.#parts.decide(metadata, message?.body, remainingMs);
     if (this.#state.kind !== 'reading') return;
     if (this.#limits.remainingMs() <= 0) {
-      this.#end(undefined, {
-        code: status.DEADLINE_EXCEEDED,
-        details: 'Deadline exceeded before there was an answer',
-      });
+      this.#end(undefined, TOO_LATE);
     } else if (decision.kind === 'answer') {
       const { message, head, trailers: metadata } = decision;
       const end = { code: status.OK, details: 'OK', ...(metadata === undefined ? {} : { metadata }) };

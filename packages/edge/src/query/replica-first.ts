@@ -5,7 +5,7 @@ import type { Comparer } from '../comparison/comparer.js';
 import type { ChangeTally } from '../comparison/evidence.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
-import type { ReplicaCallParts, ReplicaDecision } from './replica-call.js';
+import { TOO_LATE, type ReplicaCallParts, type ReplicaDecision } from './replica-call.js';
 import type { ReplicaAnswer, ReplicaReader } from './replica-reader.js';
 import type { TokenReader } from './token-reader.js';
 import type { CallerTokens } from '../tokens/edge-tokens.js';
@@ -37,6 +37,10 @@ export interface ReplicaFirstParts<Request, Response> {
 
 type Failed = Extract<ReplicaAnswer<never>, { kind: 'failed' }>;
 
+function timedOut(answer: ReplicaAnswer<unknown>): boolean {
+  return answer.kind === 'failed' && answer.reason === 'timeout';
+}
+
 /** What happens to one call at the stages `prefer-replica` and `replica`. */
 export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
   readonly route: CallRoute;
@@ -60,6 +64,8 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
     if (answer.kind === 'found') return this.#answer(metadata, request, answer.response);
     tally.fallback(answer.kind === 'failed' ? answer.reason : 'missing');
     if (stage === 'prefer-replica') return { kind: 'pass' };
+    // A timer may be early by a fraction of a ms, so the clock cannot tell whose time was over.
+    if (timedOut(answer) && remainingMs <= timeoutMs) return { kind: 'fail', status: TOO_LATE };
     return {
       kind: 'fail',
       status: answer.kind === 'failed' ? this.#failure(answer, request) : this.#absence(request),
