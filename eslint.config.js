@@ -21,8 +21,8 @@ const DIRECTION = [
   ['packages/control', ['runtime'], 'stages know nothing of the paths that they switch'],
   [
     'packages/edge',
-    ['subscriber', 'control', 'contracts', 'runtime'],
-    'an edge asks a replica how fresh it is, has a source’s events empty its cache, and asks control for its stage; it never writes events',
+    ['subscriber', 'outbox', 'control', 'contracts', 'runtime'],
+    'an edge asks a replica how fresh it is, has a source’s events empty its cache, and asks control for its stage; only a reaction writes an event, the one that it stamps',
   ],
   [
     'packages/playbook',

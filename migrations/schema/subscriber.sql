@@ -43,6 +43,16 @@ create table banyan.parked_key (
   skipped boolean not null default false,
   since timestamp with time zone not null default now());
 
+create table banyan.reaction_done (
+  edge text not null,
+  event_id uuid not null,
+  done_by text not null,
+  outcome text not null default 'done'::text,
+  answer bytea default '\x'::bytea,
+  emitted_at timestamp with time zone not null,
+  done_at timestamp with time zone not null default now(),
+  passed boolean not null) with (fillfactor=80);
+
 create table banyan.rebuild (
   id uuid not null,
   subscriber text not null,
@@ -133,6 +143,12 @@ alter table banyan.parked_key add constraint parked_key_state_check CHECK ((stat
 
 alter table banyan.parked_key add constraint parked_key_subscriber_source_partition_fkey FOREIGN KEY (subscriber, source, partition) REFERENCES banyan."position"(subscriber, source, partition) ON DELETE CASCADE;
 
+alter table banyan.reaction_done add constraint reaction_done_done_by_check CHECK ((done_by = ANY (ARRAY['call'::text, 'event'::text])));
+
+alter table banyan.reaction_done add constraint reaction_done_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text])));
+
+alter table banyan.reaction_done add constraint reaction_done_pkey PRIMARY KEY (edge, event_id);
+
 alter table banyan.rebuild add constraint rebuild_pkey PRIMARY KEY (id);
 
 alter table banyan.rebuild add constraint rebuild_state_check CHECK ((state = ANY (ARRAY['building'::text, 'ready'::text, 'swapped'::text, 'aborted'::text])));
@@ -148,6 +164,8 @@ alter table banyan.subscription add constraint subscription_pkey PRIMARY KEY (su
 alter table banyan.tombstone add constraint tombstone_pkey PRIMARY KEY (replica, key);
 
 CREATE INDEX parked_event_key ON banyan.parked_event USING btree (subscriber, source, aggregate, aggregate_id, epoch, n);
+
+CREATE INDEX reaction_done_age ON banyan.reaction_done USING btree (edge, emitted_at);
 
 CREATE INDEX tombstone_age ON banyan.tombstone USING btree (deleted_at);
 

@@ -3,6 +3,7 @@ export {
   type EdgeProcessOptions,
   type ProcessEdgeOptions,
   type ProcessPart,
+  type ReactOptions,
 } from './process/edge-process.js';
 export type { BackgroundSubscriber, FollowOptions } from './process/background-subscriber.js';
 export type { AnswersAbout, FollowedReplica } from './process/followed-replica.js';
@@ -32,3 +33,21 @@ export {
 export { memoryCache, type MemoryCacheOptions } from './cache/memory-cache.js';
 export { cacheFeed, CacheFeed, type CacheFeedOptions } from './cache/cache-feed.js';
 export { invalidateOn, type Invalidation } from './cache/invalidate-on.js';
+export { reaction, Reaction, type AnyReaction } from './reaction/reaction.js';
+export type { ReactionOptions, ReactionOrigin } from './reaction/reaction-options.js';
+export {
+  reactions,
+  Reactions,
+  type Effects,
+  type EmitReacting,
+  type OpenTransaction,
+} from './reaction/reactions.js';
+export { receiver, Receiver, type EventReading, type ServedCall } from './reaction/receiver.js';
+export type { Effect, EffectContext, ReceiverOptions } from './reaction/receiver-options.js';
+export {
+  NO_REFUSALS,
+  ReactionRefusal,
+  type RefusalReason,
+  type Refusals,
+} from './reaction/reaction-refusal.js';
+export { trigger, type Trigger } from './reaction/trigger.js';

@@ -15,11 +15,24 @@ export interface EmitOptions {
 }
 
 const EMIT = 'select banyan.emit($1, $2, $3, $4, $5, $6, coalesce($7, gen_random_uuid())) as id';
-const EMIT_IN_SCOPE = `${EMIT}, banyan.present_epoch() as epoch`;
+const EPOCH = ', banyan.present_epoch() as epoch';
+const AT = ', (extract(epoch from clock_timestamp()) * 1000)::float8 as "atMs"';
 
 interface Emitted {
   id: EventId;
   epoch?: number | null;
+  atMs?: number;
+}
+
+/** An event as it was emitted. */
+export interface Emission {
+  id: EventId;
+  event: EventDefinition;
+  /** The aggregate's id, and its version after the event. */
+  key: string;
+  version: number;
+  /** When, by the database's clock; ms since 1970. */
+  atMs: number;
 }
 
 /**
@@ -42,10 +55,36 @@ export async function emit<T>(
   data: T,
   options: EmitOptions = {},
 ): Promise<EventId> {
+  return (await send(tx, event, { data, options, columns: '' })).id;
+}
+
+/** The same, and tells when it was, for those who call about the event too. */
+export async function emitTimed<T>(
+  tx: Queryable,
+  event: EventDefinition<T>,
+  data: T,
+  options: EmitOptions = {},
+): Promise<Emission> {
+  const { id, atMs = 0 } = await send(tx, event, { data, options, columns: AT });
+  return { id, event, key: event.keyOf(data), version: event.versionOf(data), atMs };
+}
+
+interface Sending<T> {
+  data: T;
+  options: EmitOptions;
+  /** What else to ask for in the same statement. */
+  columns: string;
+}
+
+async function send<T>(
+  tx: Queryable,
+  event: EventDefinition<T>,
+  { data, options, columns }: Sending<T>,
+): Promise<Emitted> {
   const scope = currentTokens();
   const version = event.versionOf(data);
   const id = event.keyOf(data);
-  const { rows } = await tx.query<Emitted>(scope === undefined ? EMIT : EMIT_IN_SCOPE, [
+  const { rows } = await tx.query<Emitted>(`${EMIT}${scope === undefined ? '' : EPOCH}${columns}`, [
     event.aggregate,
     id,
     event.type,
@@ -58,7 +97,7 @@ export async function emit<T>(
   if (row === undefined) throw new Error('banyan.emit returned no row');
   const { source, aggregate } = event;
   scope?.wrote({ source, aggregate, id, version, epoch: row.epoch ?? undefined });
-  return row.id;
+  return row;
 }
 
 /** What the writer had seen when it emitted. */

@@ -9,7 +9,7 @@ import {
   type Interceptor,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { guardClient, type GuardedEdge } from '@banyan/edge';
+import { guardClient, type GuardedEdge, type ReactionOrigin } from '@banyan/edge';
 import { tokenInterceptor } from '@banyan/edge/tokens';
 import { CALLER_HEADER, detached, type CallOrigin } from './call-context.js';
 
@@ -71,19 +71,22 @@ export type UnaryMethod<Request, Response> = (
 /**
  * Calls a unary method and returns its answer as a promise: `unary(client.getTeam.bind(client), { id }, context)`.
  *
- * @param origin whose deadline and cancellation are passed on, mostly the context of the call being served. Default: none,
- *   and 5 s.
+ * @param origin whose deadline and cancellation are passed on, mostly the context of the call being served, or what a reaction
+ *   gives its call, whose metadata goes along. Default: none, and 5 s.
  * @throws ServiceError of grpc-js
  */
 export function unary<Request, Response>(
   method: UnaryMethod<Request, Response>,
   request: Request,
-  origin: CallOrigin = detached(DEFAULT_TIMEOUT_MS),
+  origin: CallOrigin | ReactionOrigin = detached(DEFAULT_TIMEOUT_MS),
 ): Promise<Response> {
-  const { deadlineMs, call } = origin;
+  const { deadlineMs } = origin;
+  // The metadata of a call being served is its caller's, and is not passed on.
+  const call = 'call' in origin ? origin.call : undefined;
+  const metadata = call === undefined && 'metadata' in origin ? origin.metadata.clone() : new Metadata();
   const options = { deadline: deadlineMs, ...(call === undefined ? {} : { parent: call }) };
   return new Promise((resolve, reject) => {
-    method(request, new Metadata(), options, (error, response) => {
+    method(request, metadata, options, (error, response) => {
       if (error === null) resolve(response);
       else reject(error);
     });

@@ -4,6 +4,7 @@ export { unaryService, type UnaryHandlers, type UnaryService } from './unary-ser
 export { CALLER_HEADER, detached, type CallContext, type CallOrigin } from './call-context.js';
 export { clientFor, unary, type ClientClass, type ClientForOptions, type UnaryMethod } from './client.js';
 export { afterCommit } from './after-commit.js';
+export { domainRefusals } from './domain-refusals.js';
 export { inTransaction, openPool, type TransactionTime } from './database.js';
 export { newId } from './id.js';
 export { cutPage, readPage, type Page, type PageKey } from './page.js';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Metadata, status as Code, type ServiceError } from '@grpc/grpc-js';
+import { ReactionRefusal } from '@banyan/edge';
 import { messageOf } from '@banyan/runtime';
 import { DomainError, missing, type Refusal } from './domain-error.js';
 import { withDetails, type StatusDetails } from './status-details.js';
@@ -43,6 +44,7 @@ export function isServiceError(error: unknown): error is ServiceError {
  */
 export function statusOf(error: unknown, service: string): FailedStatus {
   if (error instanceof DomainError) return refusalStatus(error, service);
+  if (error instanceof ReactionRefusal) return reactionStatus(error, service);
   if (error instanceof CallEnded)
     return { code: error.code, details: error.message, metadata: new Metadata() };
   return passingTrouble(error, service) ?? unexpected(service);
@@ -56,6 +58,11 @@ export function statusOf(error: unknown, service: string): FailedStatus {
  */
 export function missingStatus(service: string, what: string, id: string): FailedStatus {
   return refusalStatus(missing(what, id), service);
+}
+
+function reactionStatus({ code, details, reason }: ReactionRefusal, service: string): FailedStatus {
+  const info = { reason, domain: service, metadata: {} };
+  return { code, details, metadata: withDetails(code, details, { info }) };
 }
 
 function refusalStatus(error: DomainError, service: string): FailedStatus {

@@ -14,6 +14,10 @@ import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-n
 import type { EdgeCacheOptions } from '../cache/cache-options.js';
 import { queryEdge, type QueryEdge } from '../query/query-edge.js';
 import type { QueryEdgeOptions } from '../query/query-edge-options.js';
+import { reaction, type Reaction } from '../reaction/reaction.js';
+import type { ReactionOptions } from '../reaction/reaction-options.js';
+import { receiver, type Receiver } from '../reaction/receiver.js';
+import type { ReceiverOptions } from '../reaction/receiver-options.js';
 import { tombstone, type Tombstone, type TombstoneOptions } from '../retired/tombstone.js';
 import { BackgroundSubscriber, type FollowOptions } from './background-subscriber.js';
 import { BrokerConnection } from './broker-connection.js';
@@ -50,6 +54,13 @@ export type ProcessEdgeOptions<Request, Response> = Omit<
   about: AnswersAbout<Request>;
   replica: FollowedReplica<Request, Response>;
   cache?: Omit<EdgeCacheOptions<Request>, 'aggregate' | 'keyOf'>;
+};
+
+/** A subscriber's options, with receivers in place of handlers. */
+export type ReactOptions = Omit<FollowOptions, 'handlers' | 'sources'> & {
+  receivers: readonly Pick<Receiver<never, unknown>, 'entries' | 'readBy'>[];
+  /** Default: those of the receivers' events; give them if they are divided into shards. */
+  sources?: readonly string[];
 };
 
 /** What runs as long as the process does, on its connection: a backfiller, for example. */
@@ -95,6 +106,7 @@ export class EdgeProcess {
   readonly #reporter: Reporter;
   readonly #edges: ProcessEdge[] = [];
   readonly #tombstones: Tombstone[] = [];
+  readonly #reported: EdgeReporting[] = [];
   readonly #parts: ProcessPart[] = [];
   readonly #abort = new AbortController();
 
@@ -106,7 +118,7 @@ export class EdgeProcess {
     this.#broker = new BrokerConnection({ name: service, ...natsOptions, servers }, logger);
     this.connection = this.#broker.opened;
     this.stages = new StageWatch({ connection: this.connection, stateDir, logger });
-    const [connection, edges, tombstones] = [this.connection, this.#edges, this.#tombstones];
+    const [connection, edges, tombstones] = [this.connection, this.#reported, this.#tombstones];
     this.#reporter = new Reporter({ connection, service, edges, tombstones, logger });
   }
 
@@ -122,6 +134,7 @@ export class EdgeProcess {
       stages: this.stages,
     });
     this.#edges.push(edge);
+    this.#reported.push(edge);
     return edge;
   }
 
@@ -130,6 +143,33 @@ export class EdgeProcess {
     const declared = tombstone({ ...options, stages: this.stages });
     this.#tombstones.push(declared);
     return declared;
+  }
+
+  /** Declares a reaction that begins here; emit its events through `reactions`. */
+  reaction<Request>(options: Omit<ReactionOptions<Request>, 'stages'>): Reaction<Request> {
+    const { logger } = this.#options;
+    const edge = reaction({ logger, ...options, stages: this.stages });
+    this.#reported.push(edge);
+    return edge;
+  }
+
+  /** Declares a reaction that is done here. Its events come once it is among those of a `react`. */
+  receiver<Request, Response>(
+    options: Omit<ReceiverOptions<Request, Response>, 'stages'>,
+  ): Receiver<Request, Response> {
+    const { logger } = this.#options;
+    const edge = this.add(receiver({ logger, ...options, stages: this.stages }));
+    this.#reported.push(edge);
+    return edge;
+  }
+
+  /** Declares the subscriber that brings the process's receivers their events; its `sources` are those of the events. */
+  react({ receivers, ...options }: ReactOptions): BackgroundSubscriber {
+    const handlers = receivers.flatMap(({ entries }) => entries);
+    const sources = options.sources ?? [...new Set(handlers.map(({ source }) => source))];
+    const subscriber = this.follow({ ...options, sources, handlers });
+    for (const each of receivers) each.readBy(subscriber);
+    return subscriber;
   }
 
   /** Declares a subscriber that writes to the process's database. */
