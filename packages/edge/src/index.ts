@@ -18,7 +18,8 @@ export type { TokenOptions } from './tokens/token-options.js';
 export type { EdgeReplica, ReadContext } from './query/replica.js';
 export { tombstone, Tombstone, type TombstoneOptions } from './retired/tombstone.js';
 export { tokenInterceptor } from './tokens/client-tokens.js';
-export { tokenServerInterceptor } from './tokens/server-tokens.js';
+export { tokenServerInterceptor, type ServerTokenOptions } from './tokens/server-tokens.js';
+export { shows, type Shown, type ShownVersion } from './tokens/shown.js';
 export type { EdgeCacheOptions } from './cache/cache-options.js';
 export {
   isGoodEnough,

@@ -7,6 +7,7 @@ import {
   type Logger,
   type OptionRule,
 } from '@banyan/runtime';
+import type { Shown } from '@banyan/edge/tokens';
 import type { Check } from './health.js';
 import type { UnaryService } from './unary-service.js';
 
@@ -24,6 +25,8 @@ export interface HostOptions {
   checks?: Readonly<Record<string, Check>>;
   /** A serialised google.protobuf.FileDescriptorSet for server reflection. Default: empty, no reflection. */
   descriptors?: Uint8Array;
+  /** Which versions answers show, so that their readers are never given older ones: see `shows` of @banyan/edge. Default: none. */
+  shows?: readonly Shown[];
   /** Time for a call that brings no deadline, in ms. Default: 10000. */
   defaultDeadlineMs?: number;
   /** How long `stop` waits for calls under way, in ms. More than the default deadline makes no sense. Default: 5000. */
@@ -48,6 +51,7 @@ export function resolveHostOptions(given: HostOptions): Required<HostOptions> {
       interceptors: listOf('server interceptors', 0, []),
       checks: objectRule('functions by name', {}),
       descriptors: objectRule('a Uint8Array', new Uint8Array()),
+      shows: listOf('declarations made by shows', 0, []),
       defaultDeadlineMs: wholeNumber(1, 3_600_000, 10_000),
       drainMs: wholeNumber(0, 3_600_000, 5_000),
       onStop: listOf('async functions', 0, []),

@@ -45,7 +45,7 @@ class Host implements ServiceHost {
     const { name, services, descriptors, logger, checks, defaultDeadlineMs } = options;
     const names = services.map((service) => service.name);
     this.#options = options;
-    this.#server = new Server({ interceptors: [...options.interceptors, tokenServerInterceptor()] });
+    this.#server = new Server({ interceptors: [...options.interceptors, tokenServerInterceptor(options)] });
     this.#logger = logger;
     this.#runner = new CallRunner({ service: name, defaultDeadlineMs, logger });
     for (const service of services) {

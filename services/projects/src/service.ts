@@ -1,6 +1,6 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { ProjectsServiceService } from '@banyan/contracts/projects';
-import { EdgeProcess } from '@banyan/edge';
+import { EdgeProcess, shows } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
 import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
@@ -42,6 +42,11 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
     name: 'projects',
     address,
     services: [unaryService(ProjectsServiceService, handlers)],
+    shows: [
+      shows(ProjectsServiceService.getProject, 'projects', ({ project }) => [
+        project && { key: `project/${project.id}`, version: project.version },
+      ]),
+    ],
     checks: { database: () => pool.query('select 1') },
     descriptors: descriptorSet,
     onStop: [

@@ -1,6 +1,6 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { TasksServiceService } from '@banyan/contracts/tasks';
-import { EdgeProcess } from '@banyan/edge';
+import { EdgeProcess, shows } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
 import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
@@ -43,6 +43,11 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
     name: 'tasks',
     address,
     services: [unaryService(TasksServiceService, new TasksHandlers({ pool, changes, projects, teams }))],
+    shows: [
+      shows(TasksServiceService.getTask, 'tasks', ({ task }) => [
+        task && { key: `task/${task.id}`, version: task.version },
+      ]),
+    ],
     checks: { database: () => pool.query('select 1') },
     descriptors: descriptorSet,
     onStop: [

@@ -1,6 +1,6 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { TeamsServiceService } from '@banyan/contracts/teams';
-import { EdgeProcess } from '@banyan/edge';
+import { EdgeProcess, shows } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
 import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
@@ -45,6 +45,14 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
     name: 'teams',
     address,
     services: [unaryService(TeamsServiceService, joined(teams, members))],
+    shows: [
+      shows(TeamsServiceService.getTeam, 'teams', ({ team }) => [
+        team && { key: `team/${team.id}`, version: team.version },
+      ]),
+      shows(TeamsServiceService.getMembership, 'teams', ({ membership }) => [
+        membership && { key: `membership/${membership.id}`, version: membership.version },
+      ]),
+    ],
     checks: { database: () => pool.query('select 1') },
     descriptors: descriptorSet,
     onStop: [

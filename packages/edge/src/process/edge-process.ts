@@ -21,7 +21,13 @@ import type { ReceiverOptions } from '../reaction/receiver-options.js';
 import { tombstone, type Tombstone, type TombstoneOptions } from '../retired/tombstone.js';
 import { BackgroundSubscriber, type FollowOptions } from './background-subscriber.js';
 import { BrokerConnection } from './broker-connection.js';
-import { edgeReplicaOf, kindOf, type AnswersAbout, type FollowedReplica } from './followed-replica.js';
+import {
+  edgeReplicaOf,
+  kindOf,
+  sourceOf,
+  type AnswersAbout,
+  type FollowedReplica,
+} from './followed-replica.js';
 
 export interface EdgeProcessOptions {
   /** The service that this process belongs to, e.g. `tasks`: the caller of its edges. */
@@ -129,6 +135,7 @@ export class EdgeProcess {
       logger: this.#options.logger,
       ramp: { by: kindOf(about.aggregate), keyOf: about.keyOf },
       ...others,
+      tokens: { source: sourceOf(about.aggregate), ...others.tokens },
       replica: edgeReplicaOf(replica, about),
       cache: { ...cache, ...about },
       stages: this.stages,

@@ -47,3 +47,8 @@ export function edgeReplicaOf<Request, Response>(
 export function kindOf(aggregate: string): string {
   return aggregate.slice(aggregate.indexOf('/') + 1);
 }
+
+/** `projects` of `projects/project`. */
+export function sourceOf(aggregate: string): string {
+  return aggregate.slice(0, aggregate.indexOf('/'));
+}

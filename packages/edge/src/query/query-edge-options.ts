@@ -56,7 +56,7 @@ export interface QueryEdgeOptions<Request, Response> {
   /** At `prefer-replica`: how long, in ms, until the provider is asked instead; default 250, half the deadline at most. */
   readTimeoutMs?: number;
   /** What callers have seen, and how replicas keep up with it. */
-  tokens?: TokenOptions;
+  tokens?: TokenOptions<Response>;
   /** At `replica`: how long a caller without a deadline of its own waits, in ms; default 5000. */
   replicaTimeoutMs?: number;
   /** Reads of the replica under way at most, hanging ones included; default 1000. Beyond it the replica counts as busy. */
@@ -152,7 +152,7 @@ function rules<Request, Response>(
       check: (value): value is (request: Request) => NotFoundStatus => typeof value === 'function',
       fallback: () => ({ details: 'there is no such thing' }),
     },
-    tokens: { ...object<TokenOptions>('options of tokens', () => true), fallback: {} },
+    tokens: { ...object<TokenOptions<Response>>('options of tokens', () => true), fallback: {} },
     clockSkewMs: wholeNumber(0, 60_000, 100),
     readTimeoutMs: wholeNumber(1, 600_000, 250),
     replicaTimeoutMs: wholeNumber(1, 600_000, 5_000),

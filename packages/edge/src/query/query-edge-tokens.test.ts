@@ -47,10 +47,10 @@ async function behind(settings: EdgeSettings = {}): Promise<EdgeStand> {
   return stand;
 }
 
-/** The replica reaches version 5 just before it is read. */
+/** The replica reaches version 5 just after it was first read. */
 function catchesUp({ replica }: EdgeStand): void {
   replica.before = () => {
-    replica.put(projectOf('a', 5));
+    setImmediate(() => replica.put(projectOf('a', 5)));
     return Promise.resolve();
   };
 }
@@ -69,7 +69,7 @@ describe('an edge at prefer-replica', () => {
   });
 
   it('waits briefly for a replica that is about to be there', async () => {
-    const stand = await behind({ tokens: { waitMs: 10_000 }, readTimeoutMs: 10_000 });
+    const stand = await behind({ tokens: { waitMs: 10_000, settleMs: 60_000 }, readTimeoutMs: 10_000 });
     await stand.move('prefer-replica');
     const answer = caller(project('a', 5)).run(() => stand.get('a'));
     catchesUp(stand);
@@ -141,7 +141,7 @@ describe('an edge at replica', () => {
   });
 
   it('answers once the replica is there', async () => {
-    const stand = await behind();
+    const stand = await behind({ tokens: { settleMs: 60_000 } });
     await stand.move('replica');
     const answer = caller(project('a', 5)).run(() => stand.get('a'));
     catchesUp(stand);

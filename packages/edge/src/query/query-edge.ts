@@ -33,7 +33,7 @@ import { ReplicaFirst } from './replica-first.js';
 import { ReplicaReader } from './replica-reader.js';
 import { TokenReader } from './token-reader.js';
 import { EdgeTokens } from '../tokens/edge-tokens.js';
-import { resolveTokenOptions, type TokenOptions } from '../tokens/token-options.js';
+import { resolveTokenOptions, type ResolvedTokenOptions } from '../tokens/token-options.js';
 
 /**
  * Moves the calls of one method from its provider to a replica, as the edge's stage says. A client that is built with the
@@ -59,7 +59,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly bypasses: Bypasses;
   readonly #options: ResolvedOptions<Request, Response>;
   readonly #reader: ReplicaReader<Request, Response>;
-  readonly #tokens: Required<TokenOptions>;
+  readonly #tokens: ResolvedTokenOptions<Response>;
   readonly #seen: EdgeTokens<Request, Response>;
   readonly #tokenReader: TokenReader<Request, Response>;
   readonly #comparison: EdgeComparison<Request, Response>;
@@ -198,25 +198,29 @@ function orUndefined<T>(tell: () => T): T | undefined {
 
 function edgeTokensOf<Request, Response>(
   { replica, cache, compare }: ResolvedOptions<Request, Response>,
-  { source, settleMs }: Required<TokenOptions>,
+  { source, settleMs, shows }: ResolvedTokenOptions<Response>,
 ): EdgeTokens<Request, Response> {
   const cacheKeyOf = (request: Request): string | undefined => {
     const id = cache?.keyOf(request);
     return id === undefined ? undefined : `${cache?.aggregate.split('/')[1]}/${id}`;
   };
-  const keyOf = replica.keyOf?.bind(replica) ?? cacheKeyOf;
+  const given = replica.keyOf?.bind(replica) ?? cacheKeyOf;
+  const keyOf = (request: Request): string | undefined => orUndefined(() => given(request));
+  const own = (request: Request, response: Response) => [
+    { key: keyOf(request) ?? '', version: compare.version(response) ?? 0 },
+  ];
   return new EdgeTokens({
     source,
     settleMs,
-    keyOf: (request) => orUndefined(() => keyOf(request)),
-    versionOf: (response) => orUndefined(() => compare.version(response)),
+    keyOf,
+    shownBy: (request, response) => orUndefined(() => shows?.(response) ?? own(request, response)) ?? [],
     epoch: () => orUndefined(() => replica.freshness().epoch),
   });
 }
 
 function tokenReaderOf<Request, Response>(
   { edge, replica, compare }: ResolvedOptions<Request, Response>,
-  { settleMs }: Required<TokenOptions>,
+  { settleMs }: ResolvedTokenOptions<Response>,
   reader: ReplicaReader<Request, Response>,
 ): TokenReader<Request, Response> {
   const versionOf = (response: Response): number | undefined => orUndefined(() => compare.version(response));

@@ -1,3 +1,4 @@
+import { splitKey, type ShownVersion } from './shown.js';
 import type { CacheBounds } from '../cache/edge-cache.js';
 import { currentTokens, type TimedToken, type TokenScope } from '@banyan/runtime';
 
@@ -6,8 +7,8 @@ export interface EdgeTokensParts<Request, Response> {
   source: string;
   /** The aggregate that an answer shows, e.g. `project/p1`; undefined: any of the source's, as a list does. None throws. */
   keyOf: (request: Request) => string | undefined;
-  /** The version of that aggregate in an answer; undefined or 0: it has none. */
-  versionOf: (response: Response) => number | undefined;
+  /** The versions that the answer to a request shows. */
+  shownBy: (request: Request, response: Response) => readonly (ShownVersion | undefined)[];
   /** See `TokenOptions`. */
   settleMs: number;
   /** The epoch of the source's history as far as it is known here. */
@@ -84,17 +85,11 @@ export class CallerTokens<Request, Response> {
 
   /** The caller has seen this answer, wherever it came from: a later one must not be older. */
   answered(request: Request, response: Response): void {
-    const { source, versionOf, epoch } = this.#parts;
-    const [aggregate, id] = split(this.#parts.keyOf(request));
-    const version = versionOf(response);
-    if (aggregate === undefined || id === undefined || version === undefined || version < 1) return;
-    this.#scope.saw({ source, aggregate, id, version, epoch: epoch() });
+    const { source, shownBy, epoch } = this.#parts;
+    for (const shown of shownBy(request, response)) {
+      const aggregate = shown === undefined ? undefined : splitKey(shown.key);
+      if (shown === undefined || aggregate === undefined || shown.version < 1) continue;
+      this.#scope.saw({ source, ...aggregate, version: shown.version, epoch: epoch() });
+    }
   }
-}
-
-function split(key: string | undefined): [aggregate: string | undefined, id: string | undefined] {
-  const slash = key?.indexOf('/') ?? -1;
-  return key === undefined || slash < 1
-    ? [undefined, undefined]
-    : [key.slice(0, slash), key.slice(slash + 1)];
 }

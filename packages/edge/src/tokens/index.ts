@@ -1,2 +1,3 @@
 export { tokenInterceptor } from './client-tokens.js';
-export { tokenServerInterceptor } from './server-tokens.js';
+export { tokenServerInterceptor, type ServerTokenOptions } from './server-tokens.js';
+export { shows, type Shown, type ShownVersion } from './shown.js';

@@ -7,16 +7,28 @@ import {
 } from '@grpc/grpc-js';
 import { TOKEN_HEADER, TokenScope } from '@banyan/runtime';
 import { tokensOf } from './client-tokens.js';
+import { splitKey, type Shown } from './shown.js';
+
+export interface ServerTokenOptions {
+  /** What answers show; see `shows`. Default: nothing, so only writes are told. */
+  shows?: readonly Shown[];
+}
 
 /**
  * For a server's options, `new Server({ interceptors: [tokenServerInterceptor()] })`: each call runs in a `TokenScope` that
  * begins with what its caller has seen, and its trailers tell what was seen or written meanwhile, with errors too.
  */
-export function tokenServerInterceptor(): ServerInterceptor {
-  return (_method, call) => {
+export function tokenServerInterceptor({ shows = [] }: ServerTokenOptions = {}): ServerInterceptor {
+  const byPath = new Map(shows.map((shown) => [shown.path, shown]));
+  return ({ path }, call) => {
     const scoped = new ScopedCall();
+    const shown = byPath.get(path);
     return new ServerInterceptingCall(call, {
       start: (next) => next(scoped.listener),
+      sendMessage: (message: unknown, next) => {
+        if (shown !== undefined) scoped.answered(message, shown);
+        next(message);
+      },
       sendStatus: (end, next) => next({ ...end, metadata: scoped.trailers(end.code, end.metadata) }),
     });
   };
@@ -35,6 +47,13 @@ class ScopedCall {
       onReceiveMessage: (message: unknown, next) => this.#scope.run(() => next(message)),
       onReceiveHalfClose: (next) => this.#scope.run(next),
     };
+  }
+
+  answered(message: unknown, { source, versionsOf }: Shown): void {
+    for (const { key, version } of versionsOf(message)) {
+      const aggregate = splitKey(key);
+      if (aggregate !== undefined) this.#scope.saw({ source, ...aggregate, version });
+    }
   }
 
   trailers(code: status, given?: Metadata | null): Metadata | null {

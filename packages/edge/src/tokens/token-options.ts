@@ -1,6 +1,7 @@
 import { resolveOptions, text, wholeNumber } from '@banyan/runtime';
+import type { ShownVersion } from './shown.js';
 
-export interface TokenOptions {
+export interface TokenOptions<Response = unknown> {
   /** Whose tokens matter: the source of the events that the replica is kept by. Default: the provider in the edge's name. */
   source?: string;
   /**
@@ -14,11 +15,22 @@ export interface TokenOptions {
    * `replica` refuses a caller that has seen what never came to be, or what the replica keeps no versions of.
    */
   settleMs?: number;
+  /**
+   * Which versions an answer shows: for lists, whose readers would otherwise be promised their own writes only. Default: that
+   * of the request's key, by `compare.version`.
+   */
+  shows?: (response: Response) => readonly (ShownVersion | undefined)[];
 }
 
+export type ResolvedTokenOptions<Response> = Required<Omit<TokenOptions, 'shows'>> &
+  Pick<TokenOptions<Response>, 'shows'>;
+
 /** @param provider of the edge */
-export function resolveTokenOptions(given: TokenOptions, provider: string): Required<TokenOptions> {
-  return resolveOptions<TokenOptions>(
+export function resolveTokenOptions<Response>(
+  { shows, ...given }: TokenOptions<Response>,
+  provider: string,
+): ResolvedTokenOptions<Response> {
+  const options = resolveOptions<Omit<TokenOptions, 'shows'>>(
     'edge tokens',
     {
       source: { ...text(), fallback: provider },
@@ -27,4 +39,5 @@ export function resolveTokenOptions(given: TokenOptions, provider: string): Requ
     },
     given,
   );
+  return shows === undefined ? options : { ...options, shows };
 }
