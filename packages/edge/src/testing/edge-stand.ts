@@ -41,16 +41,18 @@ class Provider {
   readonly #server: Server;
   calls = 0;
 
-  constructor(interceptors: ServerInterceptor[]) {
-    this.#server = new Server({ interceptors });
-  }
-
   address = '';
+  /** How an answer becomes bytes. */
+  encode: (response: GetProjectResponse) => Buffer = ProjectsServiceService.getProject.responseSerialize;
   handler: Handler = ({ request: { id } }, answer) => {
     const found = this.rows.get(id);
     if (found === undefined) answer({ code: status.NOT_FOUND, details: `no project ${id}` });
     else answer(null, found);
   };
+
+  constructor(interceptors: ServerInterceptor[]) {
+    this.#server = new Server({ interceptors });
+  }
 
   async start(): Promise<void> {
     const { getProject, listProjects } = ProjectsServiceService;
@@ -59,7 +61,13 @@ class Provider {
       this.handler(call, answer);
     };
     this.#server.addService(
-      { getProject, listProjects },
+      {
+        getProject: {
+          ...getProject,
+          responseSerialize: (response: GetProjectResponse) => this.encode(response),
+        },
+        listProjects,
+      },
       {
         getProject: handle,
         listProjects: (_call: unknown, answer: (error: null, value: object) => void) =>
@@ -114,9 +122,9 @@ export class EdgeStand {
     return this;
   }
 
-  newClient(others: Interceptor[] = []): ProjectsServiceClient {
+  newClient(others: Interceptor[] = [], address = this.provider.address): ProjectsServiceClient {
     const interceptors = [...others, this.edge.interceptor];
-    return new ProjectsServiceClient(this.provider.address, credentials.createInsecure(), { interceptors });
+    return new ProjectsServiceClient(address, credentials.createInsecure(), { interceptors });
   }
 
   /** A client that knows nothing of the edge. */
