@@ -7,6 +7,7 @@ import {
   StageStore,
   type EdgeOverview,
   type GateOptions,
+  type ProcessReport,
   type StageRecord,
 } from '@banyan/control';
 import { BanyanError, isBanyanError, messageOf, nearestName } from '@banyan/runtime';
@@ -15,6 +16,8 @@ import { BanyanError, isBanyanError, messageOf, nearestName } from '@banyan/runt
 export interface ControlPlane {
   connection: NatsConnection;
   records: StageRecord[];
+  /** What each process says of itself. */
+  reports: ProcessReport[];
   /** Edges with a record, and edges that a process reports. */
   edges: EdgeOverview[];
 }
@@ -27,12 +30,17 @@ export async function withControlPlane<T>(
 ): Promise<T> {
   const connection = await reach(server);
   try {
-    const store = await StageStore.open(connection);
-    const [records, reports] = await Promise.all([store.list(), collectReports(connection)]);
-    return await use({ connection, records, edges: overviewsOf(records, reports, gate) });
+    return await use(await lookAt(connection, gate));
   } finally {
     await connection.close();
   }
+}
+
+/** Asks bucket and processes once. */
+export async function lookAt(connection: NatsConnection, gate: GateOptions): Promise<ControlPlane> {
+  const store = await StageStore.open(connection);
+  const [records, reports] = await Promise.all([store.list(), collectReports(connection)]);
+  return { connection, records, reports, edges: overviewsOf(records, reports, gate) };
 }
 
 /** Connects to NATS for one command. @throws BANYAN_CONTROL_UNREACHABLE */

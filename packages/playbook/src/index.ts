@@ -3,3 +3,4 @@ export type { Terminal } from './terminal.js';
 export { EXIT, type ExitCode } from './exit-code.js';
 export { findNats, type NatsSearch } from './find-nats.js';
 export { PLAYBOOK_SCHEMA } from './plan/playbook-schema.js';
+export { commandReference } from './reference.js';

@@ -9,6 +9,8 @@ import { addCalibrate } from './commands/calibrate.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
 import { addMismatch } from './commands/mismatch.js';
+import { addCompletion } from './commands/completion.js';
+import { addEvidence } from './commands/evidence.js';
 import { addParked } from './commands/parked.js';
 import { addPlan } from './commands/plan.js';
 import { addRebuild } from './commands/rebuild.js';
@@ -19,6 +21,9 @@ import { NotYet } from './not-yet.js';
 import { processTerminal, type Terminal } from './terminal.js';
 
 const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** How wide help is where the terminal does not say. */
+const HELP_COLUMNS = 100;
 
 export interface RunOptions {
   terminal: Terminal;
@@ -45,19 +50,22 @@ export async function runInTerminal(): Promise<void> {
   process.exitCode = await run(process.argv.slice(2), options);
 }
 
-function programOf(surroundings: Surroundings): Command {
+/** All commands, in the order of the help. */
+export function programOf(surroundings: Surroundings): Command {
   const { terminal } = surroundings;
   const program = new Command('banyan')
     .description('Moves gRPC call edges to events, one stage at a time, with a way back at every step.')
     .version(VERSION, '--version', 'print the version')
     .exitOverride()
     .configureOutput({
+      getOutHelpWidth: () => terminal.columns?.() ?? HELP_COLUMNS,
       writeOut: (text) => terminal.out(text.trimEnd()),
       writeErr: (text) => terminal.err(text.trimEnd()),
     })
     .showHelpAfterError('(banyan --help lists the commands, banyan <command> --help gives examples)');
   const commands = [
     addStatus,
+    addEvidence,
     addPlan,
     addAdvance,
     addBack,
@@ -68,6 +76,7 @@ function programOf(surroundings: Surroundings): Command {
     addRebuild,
     addMismatch,
     addCalibrate,
+    addCompletion,
   ];
   for (const add of commands) add(program, surroundings);
   return program;

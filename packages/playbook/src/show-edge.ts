@@ -126,7 +126,8 @@ function showProcess({
   return `\n             ${end}${service} pid ${pid} (${instance})${behind}${holds}`;
 }
 
-function showEvidence(evidence: readonly ChangeEvidence[]): string[] {
+/** What was measured, a line a change and stage. */
+export function showEvidence(evidence: readonly ChangeEvidence[]): string[] {
   if (evidence.length === 0) return [];
   const header = [
     'CHANGE',
@@ -155,14 +156,16 @@ function showEvidence(evidence: readonly ChangeEvidence[]): string[] {
   return table(header, rows);
 }
 
-function showCounterexamples({ stage, counterexamples }: ChangeEvidence): string[] {
+/** What was not equal, a line each. */
+export function showCounterexamples({ stage, counterexamples }: ChangeEvidence): string[] {
   return counterexamples.map(({ at, outcome, version, fields, note }) => {
     const where = fields.length === 0 ? '' : ` in ${fields.join(', ')}`;
     return `${at} ${stage} ${outcome}${where}${version === null ? '' : ` at version ${version}`}${note === undefined ? '' : ` (${note})`}`;
   });
 }
 
-function showRecord({ change, from, stage, share, at, by, why, forced }: StageRecord): string {
+/** A change, in a line. */
+export function showRecord({ change, from, stage, share, at, by, why, forced }: StageRecord): string {
   const target = share === undefined ? stage : `${stage} ${share} %`;
   return `${change}  ${at}  ${from} -> ${target}  by ${by}${forced === true ? ' (forced)' : ''}: ${why}`;
 }

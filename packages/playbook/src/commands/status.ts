@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { parseEdge, StageStore, type EdgeOverview, type StageRecord } from '@banyan/control';
 import { findEdge, withControlPlane, type ControlPlane } from '../control-plane.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
 import { showEdge, showEdges } from '../show-edge.js';
+import { watchStatus } from '../status/watch.js';
 import {
   EDGE_ARGUMENT,
   gateOptionsOf,
@@ -16,7 +17,14 @@ const EXAMPLES = `
 Examples:
   banyan status
   banyan status "tasks -> projects.GetProject"
-  banyan status tasks:projects.GetProject --json`;
+  banyan status tasks:projects.GetProject --json
+  banyan status --watch                 in place at a terminal; else a line for each change; Ctrl-C ends it
+  banyan status --watch --every 10 --json       an object a line, every 10 s`;
+
+interface StatusOptions extends CommonOptions {
+  watch?: boolean;
+  every: number;
+}
 
 /** `banyan status [edge]`: where every edge stands, or all about one. Changes nothing. */
 export function addStatus(program: Command, surroundings: Surroundings): void {
@@ -25,40 +33,50 @@ export function addStatus(program: Command, surroundings: Surroundings): void {
     .description('where each edge stands, and what it needs to advance');
   withCommonOptions(command)
     .argument('[edge...]', EDGE_ARGUMENT)
+    .option('--watch', 'look again and again')
+    .option('--every <seconds>', 'with --watch: the pause between two looks', seconds, 2)
     .addHelpText('after', EXAMPLES)
-    .action(async (words: string[], options: CommonOptions) => {
+    .action(async (words: string[], options: StatusOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
-      await withControlPlane(server, gateOptionsOf(options), (plane) =>
-        status(plane, words.join(' '), { options, surroundings }),
-      );
+      const show = (plane: ControlPlane): Promise<Shown> => status(plane, words.join(' '));
+      const gate = gateOptionsOf(options);
+      if (options.watch === true) {
+        const { terminal } = surroundings;
+        const how = { everyMs: 1_000 * options.every, terminal, json: options.json === true };
+        await watchStatus({ server, gate, ...how, show });
+      } else
+        await withControlPlane(server, gate, async (plane) => tell(await show(plane), options, surroundings));
+      surroundings.ended(EXIT.done);
     });
 }
 
-interface Context {
-  options: CommonOptions;
-  surroundings: Surroundings;
+/** What there is to say at one moment, for programs and for people. */
+export interface Shown {
+  json: { edges: EdgeOverview[] };
+  lines: string[];
 }
 
-async function status(
-  plane: ControlPlane,
-  written: string,
-  { options, surroundings }: Context,
-): Promise<void> {
-  const one = written === '' ? undefined : findEdge(plane.edges, written);
-  const history = one === undefined ? [] : await historyOf(plane, one);
-  const { terminal, ended } = surroundings;
-  if (options.json === true) {
-    const edges = one === undefined ? plane.edges : [one];
-    terminal.out(JSON.stringify({ ok: true, edges, ...(one === undefined ? {} : { history }) }));
-  } else {
-    const nowMs = Date.now();
-    const lines = one === undefined ? showEdges(plane.edges, nowMs) : showEdge(one, history, nowMs);
-    for (const line of lines) terminal.out(line);
-  }
-  ended(EXIT.done);
+async function status(plane: ControlPlane, written: string): Promise<Shown> {
+  const nowMs = Date.now();
+  if (written === '') return { json: { edges: plane.edges }, lines: showEdges(plane.edges, nowMs) };
+  const one = findEdge(plane.edges, written);
+  const history = await historyOf(plane, one);
+  const json = { edges: [one], history };
+  return { json, lines: showEdge(one, history, nowMs) };
+}
+
+function tell({ json, lines }: Shown, options: StatusOptions, { terminal }: Surroundings): void {
+  if (options.json === true) terminal.out(JSON.stringify({ ok: true, ...json }));
+  else for (const line of lines) terminal.out(line);
 }
 
 async function historyOf({ connection }: ControlPlane, { edge }: EdgeOverview): Promise<StageRecord[]> {
   const store = await StageStore.open(connection);
   return store.history(parseEdge(edge));
+}
+
+function seconds(value: string): number {
+  const number = Number(value);
+  if (value !== '' && number >= 0.2 && number <= 3_600) return number;
+  throw new InvalidArgumentError('It must be a number of seconds from 0.2 to 3600.');
 }
