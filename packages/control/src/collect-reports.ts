@@ -57,9 +57,14 @@ function decodeReport(data: string): ProcessReport | undefined {
 
 function isReport(value: unknown): value is ProcessReport {
   if (typeof value !== 'object' || value === null) return false;
-  const { service, instance, pid, edges } = value as Record<string, unknown>;
+  const { service, instance, pid, edges, flags } = value as Record<string, unknown>;
   const named = typeof service === 'string' && typeof instance === 'string' && typeof pid === 'number';
-  return named && Array.isArray(edges) && edges.every(isEdgeReport);
+  const flagged = flags === undefined || (Array.isArray(flags) && flags.every(isFlagReport));
+  return named && flagged && Array.isArray(edges) && edges.every(isEdgeReport);
+}
+
+function isFlagReport(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'flag' in value && 'changeId' in value;
 }
 
 function isEdgeReport(value: unknown): boolean {

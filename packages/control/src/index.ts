@@ -4,6 +4,7 @@ export {
   REPORT_SUBJECT,
   type EdgeReporting,
   type TombstoneReporting,
+  type FlagReporting,
   type ReporterOptions,
 } from './reporter.js';
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
@@ -54,14 +55,21 @@ export {
 } from './edge-stage.js';
 export { inShare, type Ramp } from './ramp.js';
 export { planShareDown, planShareUp, type ShareMove, type Standing, type WantedMove } from './ramp-plan.js';
-export {
-  STAGE_BUCKET,
-  StageStore,
-  type StageStoreOptions,
-  type StageWrite,
-  type StoredStage,
-} from './stage-store.js';
+export { StageStore, type StageWrite, type StoredStage } from './stage-store.js';
+export { STAGE_BUCKET, type StageStoreOptions } from './bucket/stage-bucket.js';
 export { type StageRecord } from './stage-record.js';
+export type { ChangeInForce } from './in-force.js';
+export { changeFlag, type FlagChange, type FlagChanged } from './flag/change-flag.js';
+export {
+  flagValueFor,
+  isFlagName,
+  type FlagReason,
+  type FlagRecord,
+  type FlagValue,
+} from './flag/flag-record.js';
+export { FlagSet, type FlagAnswer, type FlagReport, type RunningFlag } from './flag/flag-set.js';
+export { FlagStore, type FlagWrite } from './flag/flag-store.js';
+export { planFlag, type FlagMove, type WantedFlag } from './flag/plan-flag.js';
 export type { Connection } from './connection.js';
 export { noCacheCounts, noComparisons, noFallbacks } from './evidence-sum.js';
 export {

@@ -1,4 +1,5 @@
 import type { EdgeStage, HeldRecord, RunningStage } from './edge-stage.js';
+import type { FlagReport } from './flag/flag-set.js';
 import type { ReactionEdgeReport } from './reaction-report.js';
 import type { EdgeKind, Ladder, QueryStage, StageOf } from './stage.js';
 
@@ -11,6 +12,8 @@ export interface ProcessReport {
   edges: EdgeReport[];
   /** Of methods whose callers may retire; absent: the process has none. */
   tombstones?: TombstoneReport[];
+  /** The flags that it follows; absent: it follows none. */
+  flags?: FlagReport[];
 }
 
 /** What the provider of a method saw of its callers since it started; see `tombstone` of `@banyan/edge`. */

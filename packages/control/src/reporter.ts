@@ -12,6 +12,7 @@ import {
 import { connectionRule, loggerRule, type Connection } from './connection.js';
 import type { EdgeTask } from './edge-task/edge-task.js';
 import { EdgeTaskService, type EdgePerforming } from './edge-task/edge-task-service.js';
+import type { FlagReport } from './flag/flag-set.js';
 import type { EdgeReport, ProcessReport, TombstoneReport } from './report.js';
 
 /** Core NATS subject on which every process answers with its report. */
@@ -28,6 +29,12 @@ export interface TombstoneReporting {
   report: () => TombstoneReport;
 }
 
+/** Something that can report on flags. */
+export interface FlagReporting {
+  /** undefined: there are none to follow. */
+  report: () => FlagReport[] | undefined;
+}
+
 export interface ReporterOptions {
   /** The process's one connection, or the promise of it. */
   connection: Connection;
@@ -38,6 +45,8 @@ export interface ReporterOptions {
   edges: readonly EdgeReporting[];
   /** Tombstones of the methods that this process serves; default none. */
   tombstones?: readonly TombstoneReporting[];
+  /** The process's flags: `stages.flags`. Default: it reports none. */
+  flags?: FlagReporting;
   logger?: Logger;
 }
 
@@ -53,6 +62,12 @@ const RULES: OptionRules<ReporterOptions> = {
     fallback: [],
     must: 'a list of tombstones',
     check: (value): value is readonly TombstoneReporting[] => Array.isArray(value),
+  },
+  flags: {
+    fallback: { report: () => undefined },
+    must: 'the flags of a stage watch',
+    check: (value): value is FlagReporting =>
+      typeof value === 'object' && value !== null && 'report' in value,
   },
   logger: loggerRule(silentLogger),
 };
@@ -118,9 +133,11 @@ export class Reporter {
   report(detail = true): ProcessReport {
     const { service, instance, edges, tombstones } = this.#options;
     const stones = tombstones.map((tombstone) => tombstone.report());
+    const flags = this.#options.flags.report();
     return {
       ...{ service, instance, pid: process.pid, edges: edges.map((edge) => edge.report(detail)) },
       ...(stones.length === 0 ? {} : { tombstones: stones }),
+      ...(flags === undefined ? {} : { flags }),
     };
   }
 

@@ -1,4 +1,5 @@
 import { isShare, type Ramp } from './ramp.js';
+import type { RecordForm } from './record-file.js';
 import { isEdgeKind, isStageOf, type EdgeKind, type Stage } from './stage.js';
 
 /** One change of an edge's stage, as it lies in the bucket and in each process's state file. */
@@ -28,6 +29,14 @@ export interface StageRecord {
   /** Set when the gate did not pass and the change was made all the same; `why` is the reason given. */
   forced?: true;
 }
+
+/** Last known stages on disk, in `stages.json`. */
+export const STAGE_FORM: RecordForm<StageRecord> = {
+  list: 'stages',
+  nameOf: ({ edge }) => edge,
+  store: storedForm,
+  read: readRecord,
+};
 
 export function encodeRecord(record: StageRecord): string {
   return JSON.stringify(storedForm(record));

@@ -4,7 +4,8 @@ import { testNats, uniqueName } from '@banyan/devstack';
 import { isBanyanError } from '@banyan/runtime';
 import { parseEdge, type EdgeName } from './edge-name.js';
 import type { StageRecord } from './stage-record.js';
-import { STAGE_BUCKET, StageStore, type StageWrite } from './stage-store.js';
+import { STAGE_BUCKET } from './bucket/stage-bucket.js';
+import { StageStore, type StageWrite } from './stage-store.js';
 
 const newEdge = (): EdgeName => parseEdge(`${uniqueName('tasks')} -> projects.GetProject`);
 

@@ -1,26 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { jetstream, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
-import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { BanyanError, messageOf, resolveOptions, wholeNumber, type OptionRules } from '@banyan/runtime';
-import { parseEdge, type EdgeName } from './edge-name.js';
+import { BanyanError } from '@banyan/runtime';
+import { conflict, StageBucket, type BucketEntry, type StageStoreOptions } from './bucket/stage-bucket.js';
+import type { EdgeName } from './edge-name.js';
 import { checkShare } from './ramp.js';
 import { decodeRecord, encodeRecord, type StageRecord } from './stage-record.js';
 import { isStageOf, type EdgeKind, type Stage } from './stage.js';
-
-export const STAGE_BUCKET = 'banyan_stages';
-
-export interface StageStoreOptions {
-  /** Copies of the bucket in a NATS cluster, 1 to 5; default 1. Use 3 in a cluster. Applies when the bucket is created. */
-  replicas?: number;
-  /** How long to wait for each answer of JetStream, in ms; default 5000. */
-  timeoutMs?: number;
-}
-
-const RULES: OptionRules<StageStoreOptions> = {
-  replicas: wholeNumber(1, 5, 1),
-  timeoutMs: wholeNumber(100, 600_000, 5_000),
-};
 
 /** What lies under an edge's key: a record, or something that this version cannot read. */
 export interface StoredStage {
@@ -46,15 +31,14 @@ export interface StageWrite {
 }
 
 /**
- * Stage records in a NATS KV bucket, one key an edge, the last 64 changes kept. Reads go to the leader, so a reader sees
- * its own writes. Writes are compare-and-set twice over: by the bucket's revision, and by the change that the decision was
- * made on.
+ * Stage records in the bucket, one key an edge. Writes are compare-and-set twice over: by the bucket's revision, and by the
+ * change that the decision was made on.
  */
 export class StageStore {
-  readonly #kv: KV;
+  readonly #bucket: StageBucket;
 
-  private constructor(kv: KV) {
-    this.#kv = kv;
+  private constructor(bucket: StageBucket) {
+    this.#bucket = bucket;
   }
 
   /**
@@ -63,43 +47,22 @@ export class StageStore {
    * @throws BANYAN_CONTROL_UNREACHABLE if JetStream does not answer
    */
   static async open(connection: NatsConnection, options: StageStoreOptions = {}): Promise<StageStore> {
-    const { replicas, timeoutMs } = resolveOptions('stage store', RULES, options);
-    const buckets = new Kvm(jetstream(connection, { timeout: timeoutMs }));
-    const settings = { history: 64, replicas, allow_direct: false, description: 'Stages of Banyan edges' };
-    return new StageStore(await reached(buckets.create(STAGE_BUCKET, settings)));
+    return new StageStore(await StageBucket.open(connection, options));
   }
 
   async read(edge: EdgeName): Promise<StoredStage | undefined> {
-    return stored(await reached(this.#kv.get(edge.key)));
+    const entry = await this.#bucket.read(edge.key);
+    return entry === undefined ? undefined : { revision: entry.revision, record: decodeRecord(entry.text) };
   }
 
   /** The current record of every edge. */
   async list(): Promise<StageRecord[]> {
-    const records: StageRecord[] = [];
-    for await (const key of await reached(this.#kv.keys())) {
-      const entry = stored(await reached(this.#kv.get(key)));
-      if (entry?.record !== undefined) records.push(entry.record);
-    }
-    return records;
+    return recordsOf(await this.#bucket.list('*.*.*'));
   }
 
   /** An edge's changes, oldest first; at most the last 64. */
   async history(edge: EdgeName): Promise<StageRecord[]> {
-    const records: StageRecord[] = [];
-    for await (const entry of await reached(this.#kv.history({ key: edge.key }))) {
-      const record = stored(entry)?.record;
-      if (record !== undefined) records.push(record);
-    }
-    return records;
-  }
-
-  /**
-   * Follows all edges: the current records first, then each change as it is made. Ends when the bucket or the connection
-   * goes; may also fall silent when the bucket was deleted and made anew, so watchers compare with `read` now and then.
-   */
-  async watch(): Promise<StageFeed> {
-    const feed = await reached(this.#kv.watch());
-    return { stop: () => feed.stop(), entries: storedEntries(feed) };
+    return recordsOf(await this.#bucket.history(edge.key));
   }
 
   /**
@@ -115,53 +78,17 @@ export class StageStore {
     const before = await this.read(edge);
     const seen = before?.record?.changeId;
     if (seen !== write.expected)
-      throw conflict(edge, `its last change is ${seen ?? 'none'}, not ${write.expected ?? 'none'}`);
+      throw conflict(edge.text, `its last change is ${seen ?? 'none'}, not ${write.expected ?? 'none'}`);
     const change = Math.max(before?.record?.change ?? 0, write.highestSeen ?? 0) + 1;
     const record = newRecord(edge, change, write);
-    await this.#put(edge, record, before?.revision);
+    const text = { key: edge.key, text: encodeRecord(record), owner: edge.text };
+    await this.#bucket.put(text, before?.revision);
     return record;
   }
-
-  /** Puts back a change that the broker has lost, exactly as it was. `over` is the revision found there, if any. */
-  async restore(record: StageRecord, over: number | undefined): Promise<void> {
-    await this.#put(parseEdge(record.edge), record, over);
-  }
-
-  async #put(edge: EdgeName, record: StageRecord, over: number | undefined): Promise<void> {
-    const data = encodeRecord(record);
-    try {
-      await (over === undefined ? this.#kv.create(edge.key, data) : this.#kv.update(edge.key, data, over));
-    } catch (error) {
-      // An answer lost on the way leaves open whether the write happened: look.
-      if (!isLostRace(error) && (await this.#holds(edge, record))) return;
-      throw isLostRace(error) ? conflict(edge, 'another writer was faster', error) : unreachable(error);
-    }
-  }
-
-  async #holds(edge: EdgeName, record: StageRecord): Promise<boolean> {
-    const now = await this.read(edge).catch(() => undefined);
-    return now?.record?.changeId === record.changeId;
-  }
 }
 
-/** A running watch. Each entry comes with its edge's key. */
-export interface StageFeed {
-  entries: AsyncIterable<StoredStage & { key: string }>;
-  stop: () => void;
-}
-
-async function* storedEntries(
-  entries: AsyncIterable<KvEntry>,
-): AsyncGenerator<StoredStage & { key: string }> {
-  for await (const entry of entries) {
-    const found = stored(entry);
-    if (found !== undefined) yield { ...found, key: entry.key };
-  }
-}
-
-function stored(entry: KvEntry | null): StoredStage | undefined {
-  if (entry?.operation !== 'PUT') return undefined;
-  return { revision: entry.revision, record: decodeRecord(entry.string()) };
+function recordsOf(entries: readonly BucketEntry[]): StageRecord[] {
+  return entries.map(({ text }) => decodeRecord(text)).filter((record) => record !== undefined);
 }
 
 function newRecord(edge: EdgeName, change: number, write: StageWrite): StageRecord {
@@ -195,30 +122,4 @@ function refuseOtherKind(edge: EdgeName, { kind = 'query', stage, from, share = 
     'BANYAN_STAGE_INVALID',
     `${edge.text} is a ${kind} edge, and ${strange} none of its stages`,
   );
-}
-
-function isLostRace(error: unknown): boolean {
-  if (!(error instanceof JetStreamApiError)) return false;
-  const { StreamWrongLastSequence, StreamWrongLastSequenceUnknown } = JetStreamApiCodes;
-  return error.code === StreamWrongLastSequence || error.code === StreamWrongLastSequenceUnknown;
-}
-
-function conflict(edge: EdgeName, what: string, cause?: unknown): BanyanError {
-  return new BanyanError('BANYAN_STAGE_CONFLICT', `${edge.text} was not changed: ${what}`, { cause });
-}
-
-function unreachable(cause: unknown): BanyanError {
-  return new BanyanError(
-    'BANYAN_CONTROL_UNREACHABLE',
-    `the stage bucket ${STAGE_BUCKET}: ${messageOf(cause)}`,
-    { cause },
-  );
-}
-
-async function reached<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw unreachable(error);
-  }
 }

@@ -9,7 +9,8 @@ import { startNats } from '@banyan/devstack';
 import { parseEdge } from './edge-name.js';
 import type { EdgeStage } from './edge-stage.js';
 import type { StageRecord } from './stage-record.js';
-import { STAGE_BUCKET, StageStore, type StageWrite } from './stage-store.js';
+import { STAGE_BUCKET } from './bucket/stage-bucket.js';
+import { StageStore, type StageWrite } from './stage-store.js';
 import { StageWatch } from './stage-watch.js';
 import { QUERY_LADDER, type QueryStage } from './stage.js';
 

@@ -1,23 +1,20 @@
-import type { NatsConnection } from '@nats-io/nats-core';
 import {
   BanyanError,
-  backoffDelayMs,
-  Loop,
-  messageOf,
   resolveOptions,
   silentLogger,
   text,
   wholeNumber,
   type Logger,
   type OptionRules,
-  type Round,
 } from '@banyan/runtime';
+import type { BucketEntry, BucketText } from './bucket/stage-bucket.js';
+import type { Follower } from './bucket/bucket-session.js';
+import { BucketWatch } from './bucket/bucket-watch.js';
 import { connectionRule, loggerRule, type Connection } from './connection.js';
 import { EdgeStage, type EdgeDeclaration, type QueryDeclaration } from './edge-stage.js';
-import { StageFile } from './stage-file.js';
-import type { StageRecord } from './stage-record.js';
-import { StageSession } from './stage-session.js';
-import { StageStore, type StoredStage } from './stage-store.js';
+import { FlagSet } from './flag/flag-set.js';
+import { RecordFile } from './record-file.js';
+import { decodeRecord, encodeRecord, STAGE_FORM, type StageRecord } from './stage-record.js';
 import type { EdgeKind } from './stage.js';
 
 export interface StageWatchOptions {
@@ -44,36 +41,30 @@ const RULES: OptionRules<StageWatchOptions> = {
   replicas: wholeNumber(1, 5, 1),
 };
 
-/** Short: a request that falls into a reconnect is lost, and only the next one is answered. */
-const API_TIMEOUT_MS = 1_500;
-const BACKOFF = { firstMs: 100, maxMs: 1_000 };
-
 /**
- * Keeps the stages of this process's edges current. States: on last known stages → following the bucket → (broker or
- * bucket gone) on last known stages, trying again … → stopped. A stage never depends on the broker being there, and never
- * goes back to an earlier change because the broker lost a later one: that change is put back into the bucket instead.
+ * Keeps the stages of this process's edges current, and its flags. States: on last known stages → following the bucket →
+ * (broker or bucket gone) on last known stages, trying again … → stopped. A stage never depends on the broker being there,
+ * and never goes back to an earlier change because the broker lost a later one: that change is put back into the bucket
+ * instead.
  */
 export class StageWatch {
-  readonly #options: Required<StageWatchOptions>;
-  readonly #file: StageFile;
+  /** The flags of the bucket, all of them; see docs/flags.md. */
+  readonly flags: FlagSet;
+  /** The process's connection, as it was given. */
+  readonly connection: Connection;
+  readonly #logger: Logger;
+  readonly #file: RecordFile<StageRecord>;
   readonly #edges = new Map<string, EdgeStage>();
-  readonly #loop: Loop;
-  #failures = 0;
-  #session: StageSession | undefined;
-  #connection: NatsConnection | undefined;
+  readonly #listeners = new Set<(edge: EdgeStage) => void>();
+  readonly #bucket: BucketWatch;
 
   constructor(options: StageWatchOptions) {
-    this.#options = resolveOptions('stage watch', RULES, options);
-    this.#file = new StageFile(this.#options.stateDir, this.#options.logger);
-    this.#loop = new Loop({
-      runOnce: (signal) => this.#follow(signal),
-      onError: (error) => this.#comeBack(error),
-    });
-  }
-
-  /** The process's connection, as it was given. */
-  get connection(): Connection {
-    return this.#options.connection;
+    const { stateDir, logger, ...rest } = resolveOptions('stage watch', RULES, options);
+    this.#logger = logger;
+    this.connection = rest.connection;
+    this.#file = new RecordFile(stateDir, STAGE_FORM, logger);
+    this.flags = new FlagSet(stateDir, logger);
+    this.#bucket = new BucketWatch({ ...rest, logger, followers: [this.#follower(), this.flags.follower] });
   }
 
   /**
@@ -85,11 +76,32 @@ export class StageWatch {
   edge(declaration: EdgeDeclaration<'reaction'>): EdgeStage<'reaction'>;
   edge(declaration: QueryDeclaration | EdgeDeclaration<'reaction'>): EdgeStage {
     return declaration.kind === 'reaction'
-      ? this.#declared(declaration)
-      : this.#declared({ ...declaration, kind: 'query' });
+      ? this.#declare(declaration)
+      : this.#declare({ ...declaration, kind: 'query' });
   }
 
-  #declared<K extends EdgeKind>(declaration: EdgeDeclaration<K>): EdgeStage<K> {
+  /** An edge that this process has declared, by its canonical text. */
+  declared(edge: string): EdgeStage | undefined {
+    return [...this.#edges.values()].find(({ name }) => name.text === edge);
+  }
+
+  /** Tells each change of a declared edge. */
+  onChange(listener: (edge: EdgeStage) => void): () => void {
+    const tell = (edge: EdgeStage): void => listener(edge);
+    this.#listeners.add(tell);
+    return () => this.#listeners.delete(tell);
+  }
+
+  /** Whether the process runs what the bucket has; false while it goes on with what it knew last. */
+  get following(): boolean {
+    return this.#bucket.following;
+  }
+
+  onFollowing(listener: (following: boolean) => void): () => void {
+    return this.#bucket.onFollowing(listener);
+  }
+
+  #declare<K extends EdgeKind>(declaration: EdgeDeclaration<K>): EdgeStage<K> {
     const fresh = new EdgeStage(declaration, (name) => this.#file.get(name));
     const known = this.#edges.get(fresh.name.key);
     if (known !== undefined && isOfKind(known, declaration.kind)) return known;
@@ -98,53 +110,29 @@ export class StageWatch {
       throw new BanyanError('BANYAN_STAGE_INVALID', what);
     }
     this.#edges.set(fresh.name.key, fresh);
+    fresh.onChange(() => this.#listeners.forEach((tell) => tell(fresh)));
     return fresh;
   }
 
   /** Begins to follow the bucket, in the background. */
   start(): void {
-    this.#loop.start();
+    this.#bucket.start();
   }
 
   async stop(): Promise<void> {
-    const stopped = this.#loop.stop();
-    this.#session?.end();
-    await stopped;
-    await this.#file.settled();
+    await this.#bucket.stop();
+    await Promise.all([this.#file.settled(), this.flags.settled()]);
   }
 
-  /** One session: from opening the bucket until it, the watch or the connection goes. */
-  async #follow(signal: AbortSignal): Promise<Round> {
-    const connection = await this.#connected(signal);
-    if (connection === undefined) return { next: 'now' };
-    const { logger, replicas, checkEveryMs } = this.#options;
-    const store = await StageStore.open(connection, { replicas, timeoutMs: API_TIMEOUT_MS });
-    const feed = await store.watch();
-    this.#failures = 0;
-    const obey = (edge: EdgeStage, entry: StoredStage): void => this.#obey(edge, entry.record);
-    this.#session = new StageSession({ store, feed, edges: this.#edges, obey, checkEveryMs, logger });
-    if (signal.aborted) this.#session.end();
-    await this.#session.run();
-    return { next: 'after', delayMs: 50 };
-  }
-
-  /** The connection once there is one; undefined if stopped first. */
-  async #connected(signal: AbortSignal): Promise<NatsConnection | undefined> {
-    if (this.#connection !== undefined) return this.#connection;
-    const aborted = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined), { once: true });
-    });
-    this.#connection = await Promise.race([this.#options.connection, aborted]);
-    if (this.#connection !== undefined) void this.#renewAfterReconnects(this.#connection);
-    return this.#connection;
-  }
-
-  /** After a reconnect the server may have forgotten the watch, and says nothing of it. */
-  async #renewAfterReconnects(connection: NatsConnection): Promise<void> {
-    for await (const status of connection.status()) {
-      if (this.#loop.signal.aborted) return;
-      if (status.type === 'reconnect') this.#session?.end();
-    }
+  #follower(): Follower {
+    return {
+      keys: () => this.#edges.keys(),
+      obey: ({ key, text: written }) => {
+        const edge = this.#edges.get(key);
+        if (edge !== undefined) this.#obey(edge, decodeRecord(written));
+      },
+      lost: (key, found) => lostBy(this.#edges.get(key), found),
+    };
   }
 
   #obey(edge: EdgeStage, record: StageRecord | undefined): void {
@@ -154,24 +142,23 @@ export class StageWatch {
     const fields = { edge: edge.name.text, ...edge.running };
     if (verdict !== 'applied') {
       if (before !== edge.held?.changeId)
-        this.#options.logger.warn(`holds against a record: ${verdict}`, { ...fields, held: edge.held });
+        this.#logger.warn(`holds against a record: ${verdict}`, { ...fields, held: edge.held });
       return;
     }
-    this.#options.logger.info('stage changed', fields);
+    this.#logger.info('stage changed', fields);
     if (record !== undefined) void this.#keep(edge, record);
   }
 
   async #keep(edge: EdgeStage, record: StageRecord): Promise<void> {
     if (await this.#file.put(record)) edge.markPersisted(record);
   }
+}
 
-  #comeBack(error: unknown): Promise<Round> {
-    const level = this.#failures === 0 ? 'warn' : 'debug';
-    this.#options.logger[level]('runs on last known stages', { error: messageOf(error) });
-    const delayMs = backoffDelayMs(this.#failures, BACKOFF);
-    this.#failures += 1;
-    return Promise.resolve({ next: 'after', delayMs });
-  }
+/** The record that this process runs and the bucket lacks, or has an older one in place of. */
+function lostBy(edge: EdgeStage | undefined, found: BucketEntry | undefined): BucketText | undefined {
+  if (edge?.record === undefined) return undefined;
+  if (found !== undefined && edge.held?.reason !== 'older') return undefined;
+  return { key: edge.name.key, text: encodeRecord(edge.record), owner: edge.name.text };
 }
 
 function isOfKind<K extends EdgeKind>(stage: EdgeStage, kind: K): stage is EdgeStage<K> {

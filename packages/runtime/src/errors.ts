@@ -74,6 +74,9 @@ export const ERROR_CODES = {
     'A share is a percentage from 0 to 100 in steps of 0.01. `banyan advance --share` raises it, `banyan back --share` lowers it.',
   BANYAN_STAGE_CONFLICT:
     'Somebody else changed the stage in the meantime: look at `banyan status` and try again.',
+  BANYAN_FLAG_INVALID:
+    'A flag’s name has letters, digits, `-`, `_` and `.`, 128 at most; its value is true, false or a text. See docs/flags.md.',
+  BANYAN_FLAG_UNKNOWN: '`banyan flag list` shows the flags that there are; `banyan flag set` makes one.',
   BANYAN_GATE_REFUSED:
     'See what is missing in the message; `--force --reason "…"` overrides it and is audited.',
   BANYAN_CONTROL_UNREACHABLE:

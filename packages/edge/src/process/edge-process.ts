@@ -125,7 +125,8 @@ export class EdgeProcess {
     this.connection = this.#broker.opened;
     this.stages = new StageWatch({ connection: this.connection, stateDir, logger });
     const [connection, edges, tombstones] = [this.connection, this.#reported, this.#tombstones];
-    this.#reporter = new Reporter({ connection, service, edges, tombstones, logger });
+    const { flags } = this.stages;
+    this.#reporter = new Reporter({ connection, service, edges, tombstones, flags, logger });
   }
 
   /** Declares a query edge: its interceptor goes into the client, its report into `banyan status`. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '@banyan/runtime';
-import { StageFile } from './stage-file.js';
-import type { StageRecord } from './stage-record.js';
+import { RecordFile } from './record-file.js';
+import { STAGE_FORM, type StageRecord } from './stage-record.js';
 
 const recordOf = (edge: string, change: number): StageRecord => ({
   edge,
@@ -26,7 +26,7 @@ describe('the file of last known stages', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  const open = (): StageFile => new StageFile(join(folder, 'state'), silentLogger);
+  const open = (): RecordFile<StageRecord> => new RecordFile(join(folder, 'state'), STAGE_FORM, silentLogger);
 
   it('is empty at first and makes its folder', () => {
     expect(open().get('a -> b.C')).toBeUndefined();
