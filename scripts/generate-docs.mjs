@@ -25,6 +25,7 @@ const OPTIONS = [
   ['Feed of a cache', 'packages/edge/src/cache/cache-feed.ts', 'CacheFeedOptions'],
   ['Cache in memory', 'packages/edge/src/cache/memory-cache.ts', 'MemoryCacheOptions'],
   ['Mismatch store', 'packages/control/src/mismatch/mismatch-store.ts', 'MismatchStoreOptions'],
+  ['Cache in Redis', 'packages/edge/src/cache/redis/redis-cache.ts', 'RedisCacheOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
 ];
 

@@ -9,6 +9,8 @@ export { CommandProcess, type CommandSpec, type Ready, type ReadyLine } from './
 export { freePort } from './process/port.js';
 export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './testing/database.js';
 export { testNats, type TestNats } from './testing/nats.js';
+export { testRedis, type TestRedis } from './testing/redis.js';
+export { startRedis, type RedisServer } from './redis/server.js';
 export { NatsCluster, startNatsCluster } from './testing/nats-cluster.js';
 export { uniqueName } from './testing/names.js';
 export { startProxy, TcpProxy, type StartProxyOptions } from './testing/proxy.js';

@@ -101,6 +101,8 @@ export const ERROR_CODES = {
     'Do what the message says, then ask again; `banyan rebuild status <replica>` tells where it stands.',
   BANYAN_REBUILD_UNREACHABLE: 'An instance of the subscriber that keeps the replica has to run.',
   BANYAN_MISMATCH_UNKNOWN: '`banyan mismatch list` shows those that are kept; the oldest go first.',
+  BANYAN_CACHE_FAILED:
+    'Calls go on without the cache meanwhile; check the Redis that the message names, and the way to it.',
   BANYAN_DEVSTACK: 'Follow the attempts listed in the message.',
   BANYAN_MIGRATION: 'Correct the database or the SQL that the message names, then run the migrations again.',
 } as const satisfies Record<string, string>;

@@ -1,14 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { testRedis } from '@banyan/devstack';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CachedEntry, CacheQuestion, EdgeCache, Lease, Lookup } from './edge-cache.js';
 import { memoryCache } from './memory-cache.js';
+import { redisCache } from './redis/redis-cache.js';
 
-/** What each kind of cache must do. `open` opens one; two that are opened for one place share what they keep. */
-interface Kind {
-  isShared: boolean;
-  open: (place: string) => EdgeCache;
-}
+const redis = await testRedis();
+afterAll(() => redis?.stop());
 
-const KINDS: [name: string, kind: Kind][] = [['memory', { isShared: false, open: () => memoryCache() }]];
+/** What each kind of cache must do. `open` opens one for a place of its own. */
+type Kind = [name: string, open: (place: string) => EdgeCache];
+
+const KINDS: Kind[] = [['memory', () => memoryCache()]];
+if (redis !== undefined) KINDS.push(['Redis', (prefix) => redisCache({ url: redis.url, prefix })]);
 
 const TTL_MS = 60_000;
 
@@ -25,11 +28,12 @@ function leaseOf(lookup: Lookup): Lease {
   return lookup.lease;
 }
 
-describe.each(KINDS)('a cache in %s', (name, { open }) => {
+describe.each(KINDS)('a cache in %s', (name, open) => {
   let cache: EdgeCache;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     cache = open(`${name}-${crypto.randomUUID()}`);
+    await vi.waitFor(() => cache.lookup(question({ key: 'is it there' })));
   });
   afterEach(() => cache.close());
 

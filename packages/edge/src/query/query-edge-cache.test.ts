@@ -87,7 +87,10 @@ describe('an edge at the stage cache', () => {
   it('gives each caller an answer of its own', async () => {
     const stand = await standAt();
     stand.put('a');
-    const spoil = (answer: GetProjectResponse): void => void (answer.project!.name = 'spoiled');
+    const spoil = (answer: GetProjectResponse): void => {
+      expect(answer).toEqual(projectOf('a', 1));
+      answer.project!.name = 'spoiled';
+    };
     const spoiled = [1, 2, 3].map(() => stand.get('a').then(spoil));
     await Promise.all(spoiled);
     spoil(await stand.get('a'));
