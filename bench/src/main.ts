@@ -6,6 +6,7 @@ import { idleCase } from './cases/idle.js';
 import { latencyCase } from './cases/latency.js';
 import { peersCase } from './cases/peers.js';
 import { relayCase } from './cases/relay.js';
+import { shadowCase } from './cases/shadow.js';
 import { subscriberCase } from './cases/subscriber.js';
 import { writerCostCase } from './cases/writer-cost.js';
 import type { BenchCase, BenchResult } from './result.js';
@@ -19,6 +20,7 @@ const CASES: readonly BenchCase[] = [
   backfillCase,
   backlogCase,
   idleCase,
+  shadowCase,
 ];
 
 const list = CASES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n');

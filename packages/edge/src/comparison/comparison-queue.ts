@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { messageOf, systemClock, type Logger } from '@banyan/runtime';
 
 export interface QueueLimits {
@@ -42,6 +43,8 @@ export class ComparisonQueue {
   constructor(limits: QueueLimits, logger: Logger) {
     this.#limits = limits;
     this.#logger = logger;
+    // Every comparison under way listens; Node would take them for a leak.
+    setMaxListeners(limits.atOnce, this.#abort.signal);
   }
 
   /** Whether `add` would take a small job. */

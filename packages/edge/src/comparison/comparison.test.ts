@@ -112,6 +112,11 @@ describe('a comparison', () => {
     expect([gone.outcome, came.outcome]).toEqual(['unjudged', 'unjudged']);
   });
 
+  it('is unjudged when the key has begun a new life at the provider, whose versions count from 1 again', async () => {
+    const anew = await compare({ provider: found(5), replica: [found(1)], again: found(1) }, RULES);
+    expect(anew.outcome).toBe('unjudged');
+  });
+
   it('is unjudged when the replica is ahead of the answer, at once or after having been behind', async () => {
     expect((await compare({ provider: found(3), replica: [found(4)] })).note).toBe('the replica is ahead');
     expect((await compare({ provider: found(3), replica: [found(2), found(4)] })).outcome).toBe('unjudged');

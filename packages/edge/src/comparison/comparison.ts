@@ -63,7 +63,7 @@ export async function compareSides<Response>(
   let verdict = verdictOf(sides.provider, sides.replica, rules);
   for (let pauseMs = 2; verdict.outcome === 'wait'; pauseMs = Math.min(250, pauseMs * 2)) {
     const leftMs = rules.lateDeadlineMs - lateMs();
-    if (leftMs <= 0) return stillDifferent(sides, verdict.otherwise);
+    if (leftMs <= 0) return stillDifferent(sides, verdict.otherwise, rules);
     await wait(Math.min(pauseMs, leftMs), signal);
     if (signal.aborted) return { outcome: 'unjudged', version: verdict.otherwise.version, note: 'stopped' };
     verdict = verdictOf(sides.provider, await sides.readAgain(), rules);
@@ -72,11 +72,19 @@ export async function compareSides<Response>(
   return verdict;
 }
 
-/** Something that only one side has may have come or gone at the source in the meantime: ask the provider once more. */
-async function stillDifferent<Response>(sides: Sides<Response>, judgement: Judgement): Promise<Judgement> {
-  if (judgement.outcome === 'wrong') return judgement;
+/**
+ * What was asked for may have come, gone, or begun anew at the source in the meantime: ask the provider once more. A version
+ * below the one that was waited for is another life of the same key.
+ */
+async function stillDifferent<Response>(
+  sides: Sides<Response>,
+  judgement: Judgement,
+  rules: ComparisonRules<Response>,
+): Promise<Judgement> {
   const now = await sides.askAgain();
-  if (now.kind === sides.provider.kind) return judgement;
+  const version = now.kind === 'found' ? versionOf(now.response, rules) : null;
+  const isAnew = judgement.version !== null && (version ?? judgement.version) < judgement.version;
+  if (now.kind === sides.provider.kind && !isAnew) return judgement;
   return { outcome: 'unjudged', version: judgement.version, note: 'the provider’s answer changed meanwhile' };
 }
 

@@ -69,7 +69,7 @@ export interface QueryEdgeOptions<Request, Response> {
   queueLimit?: number;
   /** How many bytes of requests and answers the waiting ones may hold; default 32 MiB. More are shed, and counted. */
   queueBytes?: number;
-  /** When the event loop takes longer for a turn, in ms, comparisons are shed and none is made for a while; default 50. */
+  /** When the event loop takes longer for a turn, in ms, comparisons are shed and none is made for a while; default 200. */
   loopLagMs?: number;
   /** Comparisons under way at once, those that wait for a late replica included; default 32. */
   comparisonsAtOnce?: number;
@@ -161,7 +161,7 @@ function rules<Request, Response>(
     sampleShare: share(0.1),
     queueLimit: wholeNumber(1, 1_000_000, 1_000),
     queueBytes: wholeNumber(1_024, 17_179_869_184, 32 * 1_048_576),
-    loopLagMs: wholeNumber(1, 600_000, 50),
+    loopLagMs: wholeNumber(1, 600_000, 200),
     comparisonsAtOnce: wholeNumber(1, 10_000, 32),
     compareTimeoutMs: wholeNumber(1, 600_000, 2_000),
     lateDeadlineMs: wholeNumber(1, 600_000, 5_000),

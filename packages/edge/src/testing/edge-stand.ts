@@ -111,6 +111,8 @@ export class EdgeStand {
       compare: { version: (response) => response.project?.version },
       budget: { stalenessMs: 2_000 },
       stages: this.#watch,
+      // Tests run on machines that have more than enough to do.
+      loopLagMs: 600_000,
       ...settings,
     });
   }

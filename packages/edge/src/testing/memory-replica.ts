@@ -15,6 +15,8 @@ export class MemoryReplica implements EdgeReplica<GetProjectRequest, GetProjectR
   readonly reached = new Set<string>();
   /** What happens before a row is given. */
   before: (context: ReadContext) => Promise<void> = () => Promise.resolve();
+  /** Ids at which reading fails. */
+  readonly failing = new Set<string>();
   reads = 0;
   /** Ids of which nothing is known. */
   readonly parked = new Set<string>();
@@ -26,6 +28,7 @@ export class MemoryReplica implements EdgeReplica<GetProjectRequest, GetProjectR
   async read({ id }: GetProjectRequest, context: ReadContext): Promise<GetProjectResponse | undefined> {
     this.reads += 1;
     await this.before(context);
+    if (this.failing.has(id)) throw new Error(`${id} cannot be read`);
     return structuredClone(this.rows.get(id));
   }
 
