@@ -105,6 +105,8 @@ export const ERROR_CODES = {
     'Calls go on without the cache meanwhile; check the Redis that the message names, and the way to it.',
   BANYAN_DEVSTACK: 'Follow the attempts listed in the message.',
   BANYAN_MIGRATION: 'Correct the database or the SQL that the message names, then run the migrations again.',
+  BANYAN_NO_TRANSACTION:
+    'Call it within the transaction of a subscriber’s handler or of a receiver’s effect, or run the transaction in `committing`.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

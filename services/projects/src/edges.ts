@@ -1,7 +1,9 @@
 import type { Pool } from 'pg';
+import { ProjectArchivedEvent } from '@banyan/contracts/projects';
 import { TeamsServiceService } from '@banyan/contracts/teams';
-import type { EdgeProcess } from '@banyan/edge';
+import { trigger, type EdgeProcess } from '@banyan/edge';
 import { missingStatus } from '@banyan/service-host';
+import type { TasksClient } from './tasks-client.js';
 import { readTeam, teamReplica } from './team-replica.js';
 
 /** The edges that begin at projects. */
@@ -23,6 +25,17 @@ export function getTeamEdge(edges: EdgeProcess, pool: Pool) {
     budget: { stalenessMs: 5000 },
     notFound: ({ id }) => missingStatus('teams', 'team', id),
     sampleShare: 0.2,
+  });
+}
+// #endregion
+
+// #region tasks.ArchiveProjectTasks
+/** Archiving a project archives its tasks. */
+export function archiveProjectTasksEdge(edges: EdgeProcess, tasks: TasksClient) {
+  return edges.reaction({
+    edge: 'projects -> tasks.ArchiveProjectTasks',
+    triggers: [trigger(ProjectArchivedEvent, ({ project }) => project && { projectId: project.id })],
+    call: (request, origin) => tasks.archiveProjectTasks(request, origin),
   });
 }
 // #endregion

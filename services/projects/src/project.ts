@@ -5,7 +5,6 @@ import {
   ProjectRenamedEvent,
   ProjectState,
   TaskActivity,
-  TaskActivityRecordedEvent,
   type Project,
 } from '@banyan/contracts/projects';
 import { TeamState, type Team } from '@banyan/contracts/teams';
@@ -71,14 +70,6 @@ export function openTasksAdded(activity: TaskActivity): 1 | -1 | undefined {
   if (activity === TaskActivity.OPENED) return 1;
   if (activity === TaskActivity.CLOSED) return -1;
   return undefined;
-}
-
-/** @param project the state after the report was counted */
-export function taskActivityRecorded(
-  project: Project,
-  report: { taskId: string; activity: TaskActivity },
-): Change<Project> {
-  return { state: project, fact: factOf(TaskActivityRecordedEvent, { project, ...report }) };
 }
 
 function archived({ id }: Project): Error {

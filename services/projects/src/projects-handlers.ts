@@ -1,12 +1,10 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Change } from '@banyan/contracts';
-import { TaskActivity, type Project, type ProjectsServiceService } from '@banyan/contracts/projects';
+import type { Project, ProjectsServiceService } from '@banyan/contracts/projects';
 import type * as api from '@banyan/contracts/projects';
 import { TeamState } from '@banyan/contracts/teams';
-import { emit } from '@banyan/outbox';
-import type { Logger } from '@banyan/runtime';
+import type { EmitReacting, Reactions } from '@banyan/edge';
 import {
-  afterCommit,
   cutPage,
   inTransaction,
   newId,
@@ -17,14 +15,15 @@ import {
 import { missing, Validation } from '@banyan/service-host/rules';
 import * as rules from './project.js';
 import * as store from './project-store.js';
-import type { TasksClient } from './tasks-client.js';
+import type { recordTaskActivityReceiver } from './receivers.js';
 import type { TeamsClient } from './teams-client.js';
 
 export interface ProjectsParts {
   pool: Pool;
   teams: TeamsClient;
-  tasks: TasksClient;
-  logger: Logger;
+  /** What follows from changes of projects elsewhere. */
+  reactions: Reactions;
+  recordTaskActivity: ReturnType<typeof recordTaskActivityReceiver>;
 }
 
 /** projects.v1.ProjectsService: reads requests, lets the rules decide inside a transaction, answers. */
@@ -43,9 +42,9 @@ export class ProjectsHandlers implements UnaryHandlers<typeof ProjectsServiceSer
     new Validation().id('team_id', teamId).text('name', name).done();
     const team = await this.#parts.teams.getTeam(teamId, context);
     const created = rules.createProject({ id: newId(), team, teamId, name, now: new Date() });
-    await inTransaction(this.#parts.pool, context, async (tx) => {
+    await this.#inTransaction(context, async (tx, emit) => {
       await store.insertProject(tx, created.state);
-      await publish(tx, created);
+      await publish(emit, created);
     });
     return { project: created.state };
   }
@@ -80,10 +79,9 @@ export class ProjectsHandlers implements UnaryHandlers<typeof ProjectsServiceSer
   ): Promise<api.ArchiveProjectResponse> {
     const { id, expectedVersion } = request;
     new Validation().id('id', id).version('expected_version', expectedVersion).done();
-    const { state, fact } = await this.#change(id, context, (project) =>
+    const { state } = await this.#change(id, context, (project) =>
       rules.archiveProject(project, { expectedVersion, now: new Date() }),
     );
-    if (fact !== undefined) await this.#archiveTasks(id);
     return { project: state };
   }
 
@@ -98,24 +96,11 @@ export class ProjectsHandlers implements UnaryHandlers<typeof ProjectsServiceSer
     return { project, team: { id: team.id, name: team.name, archived } };
   }
 
-  async recordTaskActivity(
+  recordTaskActivity(
     request: api.RecordTaskActivityRequest,
     context: CallContext,
   ): Promise<api.RecordTaskActivityResponse> {
-    const { projectId, taskId, activity } = request;
-    const added = rules.openTasksAdded(activity);
-    const kinds = `must be ${TaskActivity.OPENED} or ${TaskActivity.CLOSED}, not ${activity}`;
-    new Validation()
-      .id('project_id', projectId)
-      .id('task_id', taskId)
-      .that('activity', added !== undefined, kinds)
-      .done();
-    return inTransaction(this.#parts.pool, context, async (tx) => {
-      const counted = await store.addOpenTasks(tx, { projectId, added: added ?? 0, now: new Date() });
-      if (counted === undefined) throw missing('project', projectId);
-      await publish(tx, rules.taskActivityRecorded(counted, { taskId, activity }));
-      return { project: counted };
-    });
+    return this.#parts.recordTaskActivity.method(request, context);
   }
 
   async #find(id: string): Promise<Project> {
@@ -131,24 +116,25 @@ export class ProjectsHandlers implements UnaryHandlers<typeof ProjectsServiceSer
     context: CallContext,
     decide: (project: Project) => Change<Project>,
   ): Promise<Change<Project>> {
-    return inTransaction(this.#parts.pool, context, async (tx) => {
+    return this.#inTransaction(context, async (tx, emit) => {
       const before = await store.lockProject(tx, id);
       if (before === undefined) throw missing('project', id);
       const change = decide(before);
       if (change.fact !== undefined) await store.updateProject(tx, before, change.state);
-      await publish(tx, change);
+      await publish(emit, change);
       return change;
     });
   }
 
-  #archiveTasks(projectId: string): Promise<void> {
-    const { logger, tasks } = this.#parts;
-    return afterCommit(logger, 'projects -> tasks.ArchiveProjectTasks', (origin) =>
-      tasks.archiveProjectTasks(projectId, origin),
-    );
+  #inTransaction<T>(
+    context: CallContext,
+    work: (tx: PoolClient, emit: EmitReacting) => Promise<T>,
+  ): Promise<T> {
+    const { pool, reactions } = this.#parts;
+    return reactions.transaction((run) => inTransaction(pool, context, run), work);
   }
 }
 
-async function publish(tx: PoolClient, { fact }: Change<Project>): Promise<void> {
-  if (fact !== undefined) await emit(tx, fact.event, fact.data);
+async function publish(emit: EmitReacting, { fact }: Change<Project>): Promise<void> {
+  if (fact !== undefined) await emit(fact.event, fact.data);
 }

@@ -1,13 +1,14 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { ProjectsServiceService } from '@banyan/contracts/projects';
-import { EdgeProcess, shows } from '@banyan/edge';
+import { EdgeProcess, reactions, shows } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
 import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost } from '@banyan/service-host';
-import { getTeamEdge } from './edges.js';
+import { archiveProjectTasksEdge, getTeamEdge } from './edges.js';
 import { projectSnapshots } from './project-snapshots.js';
 import { ProjectsHandlers } from './projects-handlers.js';
+import { recordTaskActivityReceiver } from './receivers.js';
 import { tasksClient } from './tasks-client.js';
 import { teamsClient } from './teams-client.js';
 
@@ -36,8 +37,11 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
   const tasks = tasksClient(tasksAddress);
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'projects', databaseUrl, nats, snapshots: [projectSnapshots], logger }));
+  const reacting = reactions(archiveProjectTasksEdge(edges, tasks));
+  const recordTaskActivity = recordTaskActivityReceiver(edges, pool, reacting);
+  edges.react({ name: 'projects-reactions', receivers: [recordTaskActivity] });
   await edges.start();
-  const handlers = new ProjectsHandlers({ pool, teams, tasks, logger });
+  const handlers = new ProjectsHandlers({ pool, teams, reactions: reacting, recordTaskActivity });
   return serve({
     name: 'projects',
     address,

@@ -1,10 +1,11 @@
-import { TasksServiceClient } from '@banyan/contracts/tasks';
-import { clientFor, unary, type CallOrigin } from '@banyan/service-host';
+import { TasksServiceClient, type ArchiveProjectTasksRequest } from '@banyan/contracts/tasks';
+import type { ReactionOrigin } from '@banyan/edge';
+import { clientFor, unary } from '@banyan/service-host';
 
 /** What projects has tasks do. */
 export interface TasksClient {
   /** Edge `projects -> tasks.ArchiveProjectTasks`. */
-  archiveProjectTasks: (projectId: string, origin: CallOrigin) => Promise<void>;
+  archiveProjectTasks: (request: ArchiveProjectTasksRequest, origin: ReactionOrigin) => Promise<void>;
   close: () => void;
 }
 
@@ -16,8 +17,8 @@ export interface TasksClient {
 export function tasksClient(address: string): TasksClient {
   const client = clientFor(TasksServiceClient, address, { caller: 'projects' });
   return {
-    archiveProjectTasks: async (projectId, origin) => {
-      await unary(client.archiveProjectTasks.bind(client), { projectId }, origin);
+    archiveProjectTasks: async (request, origin) => {
+      await unary(client.archiveProjectTasks.bind(client), request, origin);
     },
     close: () => client.close(),
   };

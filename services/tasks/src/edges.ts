@@ -5,6 +5,8 @@ import type { EdgeProcess } from '@banyan/edge';
 import { missingStatus } from '@banyan/service-host';
 import { membershipIdOf, membershipReplica, readMembership } from './membership-replica.js';
 import { projectReplica, readProject } from './project-replica.js';
+import type { ProjectsClient } from './projects-client.js';
+import { taskActivity } from './task-activity.js';
 
 /** The edges that begin at tasks. */
 
@@ -50,6 +52,17 @@ export function getMembershipEdge(edges: EdgeProcess, pool: Pool) {
     ramp: { by: 'team', keyOf: ({ teamId }) => teamId },
     notFound: (request) => missingStatus('teams', 'membership', membershipIdOf(request)),
     sampleShare: 0.2,
+  });
+}
+// #endregion
+
+// #region projects.RecordTaskActivity
+/** A project counts its open tasks. */
+export function recordTaskActivityEdge(edges: EdgeProcess, projects: ProjectsClient) {
+  return edges.reaction({
+    edge: 'tasks -> projects.RecordTaskActivity',
+    triggers: taskActivity,
+    call: (report, origin) => projects.recordTaskActivity(report, origin),
   });
 }
 // #endregion

@@ -1,6 +1,10 @@
 import { status as Code } from '@grpc/grpc-js';
-import { ProjectsServiceClient, type Project, type TaskActivity } from '@banyan/contracts/projects';
-import type { GuardedEdge } from '@banyan/edge';
+import {
+  ProjectsServiceClient,
+  type Project,
+  type RecordTaskActivityRequest,
+} from '@banyan/contracts/projects';
+import type { GuardedEdge, ReactionOrigin } from '@banyan/edge';
 import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
 
 /** What tasks asks of projects and tells them. */
@@ -8,14 +12,8 @@ export interface ProjectsClient {
   /** Edge `tasks -> projects.GetProject`. Undefined: there is no such project. */
   getProject: (id: string, origin: CallOrigin) => Promise<Project | undefined>;
   /** Edge `tasks -> projects.RecordTaskActivity`. */
-  recordTaskActivity: (report: TaskReport, origin: CallOrigin) => Promise<void>;
+  recordTaskActivity: (report: RecordTaskActivityRequest, origin: ReactionOrigin) => Promise<void>;
   close: () => void;
-}
-
-export interface TaskReport {
-  projectId: string;
-  taskId: string;
-  activity: TaskActivity;
 }
 
 /**

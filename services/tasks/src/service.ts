@@ -1,12 +1,13 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { TasksServiceService } from '@banyan/contracts/tasks';
-import { EdgeProcess, shows } from '@banyan/edge';
+import { EdgeProcess, reactions, shows } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
 import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost } from '@banyan/service-host';
-import { getMembershipEdge, getProjectEdge } from './edges.js';
+import { getMembershipEdge, getProjectEdge, recordTaskActivityEdge } from './edges.js';
 import { projectsClient } from './projects-client.js';
+import { archiveProjectTasksReceiver, unassignMemberReceiver } from './receivers.js';
 import { TaskChanges } from './task-changes.js';
 import { taskSnapshots } from './task-snapshots.js';
 import { TasksHandlers } from './tasks-handlers.js';
@@ -37,12 +38,16 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
   const teams = teamsClient(teamsAddress, [getMembershipEdge(edges, pool)]);
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'tasks', databaseUrl, nats, snapshots: [taskSnapshots], logger }));
+  const changes = new TaskChanges({ pool, reactions: reactions(recordTaskActivityEdge(edges, projects)) });
+  const archiveProjectTasks = archiveProjectTasksReceiver(edges, pool, changes);
+  const unassignMember = unassignMemberReceiver(edges, pool, changes);
+  edges.react({ name: 'tasks-reactions', receivers: [archiveProjectTasks, unassignMember] });
   await edges.start();
-  const changes = new TaskChanges({ pool, projects, logger });
+  const parts = { pool, changes, projects, teams, archiveProjectTasks, unassignMember };
   return serve({
     name: 'tasks',
     address,
-    services: [unaryService(TasksServiceService, new TasksHandlers({ pool, changes, projects, teams }))],
+    services: [unaryService(TasksServiceService, new TasksHandlers(parts))],
     shows: [
       shows(TasksServiceService.getTask, 'tasks', ({ task }) => [
         task && { key: `task/${task.id}`, version: task.version },

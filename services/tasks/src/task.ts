@@ -1,5 +1,5 @@
 import { factOf, type Change } from '@banyan/contracts';
-import { ProjectState, TaskActivity, type Project } from '@banyan/contracts/projects';
+import { ProjectState, type Project } from '@banyan/contracts/projects';
 import {
   TaskArchivedEvent,
   TaskAssignedEvent,
@@ -120,13 +120,6 @@ export function archiveTask(before: Task, now: Date): Change<Task> {
 /** What its assignee's leaving does to a task. */
 export function unassignTask(before: Task, now: Date): Change<Task> {
   return assignTask(before, { assigneeId: '', expectedVersion: 0, now });
-}
-
-/** What projects is told of a change: whether one more task is open, or one fewer; undefined: neither. */
-export function activityOf(before: Task | undefined, after: Task): TaskActivity | undefined {
-  const [was, is] = [before?.state === TaskState.OPEN, after.state === TaskState.OPEN];
-  if (was === is) return undefined;
-  return is ? TaskActivity.OPENED : TaskActivity.CLOSED;
 }
 
 function admit(task: Task, { expectedVersion }: Command): void {

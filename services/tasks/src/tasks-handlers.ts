@@ -11,6 +11,7 @@ import {
 } from '@banyan/service-host';
 import { missing, Validation } from '@banyan/service-host/rules';
 import type { ProjectsClient } from './projects-client.js';
+import type { archiveProjectTasksReceiver, unassignMemberReceiver } from './receivers.js';
 import * as rules from './task.js';
 import type { TaskChanges } from './task-changes.js';
 import * as store from './task-store.js';
@@ -21,6 +22,8 @@ export interface TasksParts {
   changes: TaskChanges;
   projects: ProjectsClient;
   teams: TeamsClient;
+  archiveProjectTasks: ReturnType<typeof archiveProjectTasksReceiver>;
+  unassignMember: ReturnType<typeof unassignMemberReceiver>;
 }
 
 /** tasks.v1.TasksService: reads requests, asks the other services what the rules must know, answers. */
@@ -102,30 +105,18 @@ export class TasksHandlers implements UnaryHandlers<typeof TasksServiceService> 
     return { task };
   }
 
-  async archiveProjectTasks(
-    { projectId }: api.ArchiveProjectTasksRequest,
+  archiveProjectTasks(
+    request: api.ArchiveProjectTasksRequest,
     context: CallContext,
   ): Promise<api.ArchiveProjectTasksResponse> {
-    new Validation().id('project_id', projectId).done();
-    const archived = await this.#parts.changes.changeAll(
-      context,
-      (tx, limit) => store.lockUnarchived(tx, projectId, limit),
-      (task) => rules.archiveTask(task, new Date()),
-    );
-    return { archived };
+    return this.#parts.archiveProjectTasks.method(request, context);
   }
 
-  async unassignMember(
-    member: api.UnassignMemberRequest,
+  unassignMember(
+    request: api.UnassignMemberRequest,
     context: CallContext,
   ): Promise<api.UnassignMemberResponse> {
-    new Validation().id('team_id', member.teamId).token('member_id', member.memberId).done();
-    const unassigned = await this.#parts.changes.changeAll(
-      context,
-      (tx, limit) => store.lockAssigned(tx, member, limit),
-      (task) => rules.unassignTask(task, new Date()),
-    );
-    return { unassigned };
+    return this.#parts.unassignMember.method(request, context);
   }
 
   async #find(id: string): Promise<Task> {

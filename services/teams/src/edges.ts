@@ -1,8 +1,10 @@
 import type { Pool } from 'pg';
 import { ProjectsServiceService } from '@banyan/contracts/projects';
-import type { EdgeProcess } from '@banyan/edge';
+import { MemberRemovedEvent } from '@banyan/contracts/teams';
+import { trigger, type EdgeProcess } from '@banyan/edge';
 import { missingStatus } from '@banyan/service-host';
 import { projectReplica, readProject } from './project-replica.js';
+import type { TasksClient } from './tasks-client.js';
 
 /** The edges that begin at teams. */
 
@@ -23,6 +25,22 @@ export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
     budget: { stalenessMs: 5000 },
     notFound: ({ id }) => missingStatus('projects', 'project', id),
     sampleShare: 0.2,
+  });
+}
+// #endregion
+
+// #region tasks.UnassignMember
+/** The tasks of a member who leaves become unassigned. */
+export function unassignMemberEdge(edges: EdgeProcess, tasks: TasksClient) {
+  return edges.reaction({
+    edge: 'teams -> tasks.UnassignMember',
+    triggers: [
+      trigger(
+        MemberRemovedEvent,
+        ({ membership }) => membership && { teamId: membership.teamId, memberId: membership.memberId },
+      ),
+    ],
+    call: (member, origin) => tasks.unassignMember(member, origin),
   });
 }
 // #endregion

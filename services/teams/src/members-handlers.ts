@@ -1,19 +1,17 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Change } from '@banyan/contracts';
 import type * as api from '@banyan/contracts/teams';
-import { emit } from '@banyan/outbox';
-import type { Logger } from '@banyan/runtime';
-import { afterCommit, cutPage, inTransaction, readPage, type CallContext } from '@banyan/service-host';
+import type { EmitReacting, Reactions } from '@banyan/edge';
+import { cutPage, inTransaction, readPage, type CallContext } from '@banyan/service-host';
 import { missing, Validation } from '@banyan/service-host/rules';
 import * as rules from './membership.js';
 import * as store from './membership-store.js';
-import type { TasksClient } from './tasks-client.js';
 import { findTeam, lockTeam } from './team-store.js';
 
 export interface MembersParts {
   pool: Pool;
-  tasks: TasksClient;
-  logger: Logger;
+  /** What follows from changes of memberships elsewhere. */
+  reactions: Reactions;
 }
 
 /** The methods of teams.v1.TeamsService that are about who is in a team. */
@@ -27,13 +25,13 @@ export class MembersHandlers {
   async addMember(request: api.AddMemberRequest, context: CallContext): Promise<api.AddMemberResponse> {
     const { teamId, memberId } = request;
     validKey(request).done();
-    return inTransaction(this.#parts.pool, context, async (tx) => {
+    return this.#inTransaction(context, async (tx, emit) => {
       // The team's lock also keeps two first rows of the same person apart.
       const team = await lockTeam(tx, teamId);
       if (team === undefined) throw missing('team', teamId);
       const before = await store.lockMembership(tx, request);
       const added = rules.addMember({ team, memberId, before, now: new Date() });
-      await save(tx, before, added);
+      await save(tx, before, { change: added, emit });
       return { membership: added.state };
     });
   }
@@ -44,15 +42,13 @@ export class MembersHandlers {
   ): Promise<api.RemoveMemberResponse> {
     const { expectedVersion } = request;
     validKey(request).version('expected_version', expectedVersion).done();
-    const removed = await inTransaction(this.#parts.pool, context, async (tx) => {
+    return this.#inTransaction(context, async (tx, emit) => {
       const before = await store.lockMembership(tx, request);
       if (before === undefined) throw unknown(request);
       const change = rules.removeMember(before, { expectedVersion, now: new Date() });
-      await save(tx, before, change);
-      return change;
+      await save(tx, before, { change, emit });
+      return { membership: change.state };
     });
-    if (removed.fact !== undefined) await this.#unassign(request);
-    return { membership: removed.state };
   }
 
   async getMembership(request: api.GetMembershipRequest): Promise<api.GetMembershipResponse> {
@@ -72,11 +68,12 @@ export class MembersHandlers {
     return { memberships: items, nextPageToken };
   }
 
-  #unassign({ teamId, memberId }: store.MembershipKey): Promise<void> {
-    const { logger, tasks } = this.#parts;
-    return afterCommit(logger, 'teams -> tasks.UnassignMember', (origin) =>
-      tasks.unassignMember({ teamId, memberId }, origin),
-    );
+  #inTransaction<T>(
+    context: CallContext,
+    work: (tx: PoolClient, emit: EmitReacting) => Promise<T>,
+  ): Promise<T> {
+    const { pool, reactions } = this.#parts;
+    return reactions.transaction((run) => inTransaction(pool, context, run), work);
   }
 }
 
@@ -91,9 +88,9 @@ function unknown({ teamId, memberId }: store.MembershipKey): Error {
 async function save(
   tx: PoolClient,
   before: api.Membership | undefined,
-  { state, fact }: Change<api.Membership>,
+  { change: { state, fact }, emit }: { change: Change<api.Membership>; emit: EmitReacting },
 ): Promise<void> {
   if (fact === undefined) return;
   await store.saveMembership(tx, before, state);
-  await emit(tx, fact.event, fact.data);
+  await emit(fact.event, fact.data);
 }

@@ -1,11 +1,11 @@
 import { descriptorSet } from '@banyan/contracts/descriptors';
 import { TeamsServiceService } from '@banyan/contracts/teams';
-import { EdgeProcess, shows } from '@banyan/edge';
+import { EdgeProcess, reactions, shows } from '@banyan/edge';
 import { migrate } from '@banyan/migrations';
 import { Backfiller } from '@banyan/outbox';
 import type { Logger } from '@banyan/runtime';
 import { openPool, serve, unaryService, type ServiceHost, type UnaryHandlers } from '@banyan/service-host';
-import { getProjectEdge } from './edges.js';
+import { getProjectEdge, unassignMemberEdge } from './edges.js';
 import { MembersHandlers } from './members-handlers.js';
 import { projectsClient } from './projects-client.js';
 import { tasksClient } from './tasks-client.js';
@@ -38,9 +38,9 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
   const nats = edges.connection;
   const snapshots = [teamSnapshots, membershipSnapshots];
   edges.add(new Backfiller({ source: 'teams', databaseUrl, nats, snapshots, logger }));
-  await edges.start();
   const teams = new TeamsHandlers({ pool, projects });
-  const members = new MembersHandlers({ pool, tasks, logger });
+  const members = new MembersHandlers({ pool, reactions: reactions(unassignMemberEdge(edges, tasks)) });
+  await edges.start();
   return serve({
     name: 'teams',
     address,

@@ -1,10 +1,11 @@
-import { TasksServiceClient } from '@banyan/contracts/tasks';
-import { clientFor, unary, type CallOrigin } from '@banyan/service-host';
+import { TasksServiceClient, type UnassignMemberRequest } from '@banyan/contracts/tasks';
+import type { ReactionOrigin } from '@banyan/edge';
+import { clientFor, unary } from '@banyan/service-host';
 
 /** What teams has tasks do. */
 export interface TasksClient {
   /** Edge `teams -> tasks.UnassignMember`. */
-  unassignMember: (member: { teamId: string; memberId: string }, origin: CallOrigin) => Promise<void>;
+  unassignMember: (member: UnassignMemberRequest, origin: ReactionOrigin) => Promise<void>;
   close: () => void;
 }
 

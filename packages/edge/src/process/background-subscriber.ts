@@ -35,6 +35,10 @@ export class BackgroundSubscriber {
     this.#parts = parts;
   }
 
+  get sources(): readonly string[] {
+    return this.#parts.options.sources;
+  }
+
   /** How fresh what its handlers wrote is; nothing is known of it before the broker is there. */
   freshness(of?: FreshnessOf): SubscriberFreshness {
     return this.#subscriber?.freshness(of) ?? UNKNOWN;

@@ -10,13 +10,16 @@ import {
   type Logger,
   type OptionRules,
 } from '@banyan/runtime';
+import type { HandlerEntry } from '@banyan/subscriber';
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 import type { EdgeCacheOptions } from '../cache/cache-options.js';
+import type { EdgeCache } from '../cache/edge-cache.js';
+import { memoryCache } from '../cache/memory-cache.js';
 import { queryEdge, type QueryEdge } from '../query/query-edge.js';
 import type { QueryEdgeOptions } from '../query/query-edge-options.js';
 import { reaction, type Reaction } from '../reaction/reaction.js';
 import type { ReactionOptions } from '../reaction/reaction-options.js';
-import { receiver, type Receiver } from '../reaction/receiver.js';
+import { receiver, type EventReading, type Receiver } from '../reaction/receiver.js';
 import type { ReceiverOptions } from '../reaction/receiver-options.js';
 import { tombstone, type Tombstone, type TombstoneOptions } from '../retired/tombstone.js';
 import { BackgroundSubscriber, type FollowOptions } from './background-subscriber.js';
@@ -28,6 +31,7 @@ import {
   type AnswersAbout,
   type FollowedReplica,
 } from './followed-replica.js';
+import { ProcessCache } from './process-cache.js';
 
 export interface EdgeProcessOptions {
   /** The service that this process belongs to, e.g. `tasks`: the caller of its edges. */
@@ -45,6 +49,11 @@ export interface EdgeProcessOptions {
    * from serving what needs no replica; 0 has it refuse calls until the first heartbeat.
    */
   readyTimeoutMs?: number;
+  /**
+   * Where answers are kept at stage `cache`: `memoryCache()`, which is the default, or `redisCache()`, which several processes
+   * share. The process keeps it true by the events of the sources that its edges' subscribers follow.
+   */
+  cache?: EdgeCache;
   /** Default: nowhere. */
   logger?: Logger;
 }
@@ -64,7 +73,7 @@ export type ProcessEdgeOptions<Request, Response> = Omit<
 
 /** A subscriber's options, with receivers in place of handlers. */
 export type ReactOptions = Omit<FollowOptions, 'handlers' | 'sources'> & {
-  receivers: readonly Pick<Receiver<never, unknown>, 'entries' | 'readBy'>[];
+  receivers: readonly { entries: readonly HandlerEntry[]; readBy: (reading: EventReading) => unknown }[];
   /** Default: those of the receivers' events; give them if they are divided into shards. */
   sources?: readonly string[];
 };
@@ -86,6 +95,13 @@ const RULES: OptionRules<EdgeProcessOptions> = {
   stateDir: text(),
   databaseUrl: text(),
   readyTimeoutMs: wholeNumber(0, 3_600_000, 5_000),
+  cache: {
+    must: 'what memoryCache or redisCache makes',
+    check: (value): value is EdgeCache => typeof value === 'object' && value !== null && 'lookup' in value,
+    get fallback() {
+      return memoryCache();
+    },
+  },
   logger: {
     fallback: silentLogger,
     must: 'a logger',
@@ -114,6 +130,7 @@ export class EdgeProcess {
   readonly #tombstones: Tombstone[] = [];
   readonly #reported: EdgeReporting[] = [];
   readonly #parts: ProcessPart[] = [];
+  readonly #cache: ProcessCache;
   readonly #abort = new AbortController();
 
   constructor(given: EdgeProcessOptions) {
@@ -123,6 +140,7 @@ export class EdgeProcess {
     this.#options = options;
     this.#broker = new BrokerConnection({ name: service, ...natsOptions, servers }, logger);
     this.connection = this.#broker.opened;
+    this.#cache = this.add(new ProcessCache({ store: options.cache, nats: this.connection, logger }));
     this.stages = new StageWatch({ connection: this.connection, stateDir, logger });
     const [connection, edges, tombstones] = [this.connection, this.#reported, this.#tombstones];
     const { flags } = this.stages;
@@ -138,7 +156,7 @@ export class EdgeProcess {
       ...others,
       tokens: { source: sourceOf(about.aggregate), ...others.tokens },
       replica: edgeReplicaOf(replica, about),
-      cache: { ...cache, ...about },
+      cache: { store: this.#cache.storeFor(replica.subscriber.sources), ...cache, ...about },
       stages: this.stages,
     });
     this.#edges.push(edge);

@@ -2,7 +2,6 @@ import type { Logger } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { cacheFeed, type CacheFeed } from '../cache/cache-feed.js';
 import type { EdgeCache } from '../cache/edge-cache.js';
-import type { Invalidation } from '../cache/invalidate-on.js';
 
 export interface ProcessCacheParts {
   store: EdgeCache;
@@ -14,7 +13,6 @@ export interface ProcessCacheParts {
 export class ProcessCache {
   readonly #parts: ProcessCacheParts;
   readonly #sources = new Set<string>();
-  readonly #invalidatedBy: Invalidation[] = [];
   #feed: CacheFeed | undefined;
 
   constructor(parts: ProcessCacheParts) {
@@ -22,9 +20,8 @@ export class ProcessCache {
   }
 
   /** Has the cache follow what an edge's answers come from; before `start`. */
-  storeFor(sources: readonly string[], invalidatedBy: readonly Invalidation[] = []): EdgeCache {
+  storeFor(sources: readonly string[]): EdgeCache {
     for (const source of sources) this.#sources.add(source);
-    this.#invalidatedBy.push(...invalidatedBy);
     return this.#parts.store;
   }
 
@@ -32,8 +29,7 @@ export class ProcessCache {
   async start(): Promise<void> {
     const { store: cache, nats, logger } = this.#parts;
     if (this.#sources.size === 0) return;
-    const sources = [...this.#sources];
-    this.#feed = cacheFeed({ cache, nats, sources, invalidatedBy: this.#invalidatedBy, logger });
+    this.#feed = cacheFeed({ cache, nats, sources: [...this.#sources], logger });
     await this.#feed.start();
   }
 

@@ -1,4 +1,4 @@
-import { seenOnCommit } from '@banyan/runtime';
+import { committing, seenOnCommit } from '@banyan/runtime';
 import type { Pool, PoolClient } from 'pg';
 
 /** How long the transaction of a call may take. */
@@ -13,11 +13,15 @@ export interface CallTime {
  * Runs the work of a call in a transaction: committed when it returns, unless the caller has gone by then; rolled back when it
  * throws. No statement takes longer than the call has left.
  */
-export async function inCallTransaction<T>(
+export function inCallTransaction<T>(
   pool: Pool,
   time: CallTime,
   work: (tx: PoolClient) => Promise<T>,
 ): Promise<T> {
+  return committing(() => onConnection(pool, time, work));
+}
+
+async function onConnection<T>(pool: Pool, time: CallTime, work: (tx: PoolClient) => Promise<T>): Promise<T> {
   time.signal.throwIfAborted();
   const tx = await pool.connect();
   // Unheard, the error of a connection that breaks while it is in use would end the process.

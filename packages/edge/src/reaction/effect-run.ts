@@ -1,4 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
+import { unlessUndone } from '@banyan/runtime';
 import type { ClientBase } from 'pg';
 import type { Admission, Recorded } from './admission.js';
 import { NO_REFUSALS, ReactionRefusal, type Refusals } from './reaction-refusal.js';
@@ -51,7 +52,7 @@ export class EffectRun<Request, Response> {
       return { outcome: 'done', response: await this.#parts.effect(tx, request, context) };
     await tx.query('savepoint banyan_effect');
     try {
-      const response = await this.#parts.effect(tx, request, context);
+      const response = await unlessUndone(() => this.#parts.effect(tx, request, context));
       await tx.query('release savepoint banyan_effect');
       return { outcome: 'done', response };
     } catch (error) {

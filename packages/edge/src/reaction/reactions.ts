@@ -1,7 +1,7 @@
 import type { EventDefinition } from '@banyan/contracts';
 import type { ReactionStage, RunningStage } from '@banyan/control';
 import { emitTimed, type EmitOptions, type EventId } from '@banyan/outbox';
-import type { Queryable } from '@banyan/runtime';
+import { afterCommit, type Queryable } from '@banyan/runtime';
 import type { AnyReaction, Planned } from './reaction.js';
 import { encodeStamps, STAGE_HEADER } from './stamp.js';
 
@@ -40,6 +40,18 @@ export class Reactions {
     });
     await effects.afterCommit();
     return result;
+  }
+
+  /**
+   * The same within a transaction that somebody else commits: that of a receiver's effect, or of a subscriber's handler. The
+   * calls are made once it is committed.
+   *
+   * @throws BanyanError BANYAN_NO_TRANSACTION if nobody would make them
+   */
+  async within<T>(tx: Queryable, work: (emit: EmitReacting) => Promise<T>): Promise<T> {
+    const effects = this.begin();
+    afterCommit(() => effects.afterCommit());
+    return work((event, data, options) => effects.emit(tx, event, data, options));
   }
 
   /** For transactions that fit into no function: emit through it, commit, then `afterCommit`. One for each transaction. */

@@ -1,4 +1,4 @@
-import { BanyanError } from '@banyan/runtime';
+import { BanyanError, committing } from '@banyan/runtime';
 import { BatchRun } from '../batch-run.js';
 import { isStillRunning } from '../fault.js';
 import type { HandlerTable } from '../handler-table.js';
@@ -65,7 +65,7 @@ export class LaneTransaction {
   async apply(events: readonly IncomingEvent[], extras: ApplyExtras): Promise<Applied> {
     const { session, store } = this.#parts;
     const partitions = [...new Set(events.map(({ partition }) => partition))];
-    return this.#rollingBack(async () => {
+    return this.#committing(async () => {
       const { client } = session;
       const { positions, copies } = await store.begin(client, partitions);
       const judged = await this.#judge(events, positions);
@@ -76,14 +76,16 @@ export class LaneTransaction {
     });
   }
 
-  /** Runs work that began a transaction; rolls it back if it throws. */
-  async #rollingBack<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      await rollback(this.#parts.session, error);
-      throw error;
-    }
+  /** Runs work that begins and commits a transaction, then what handlers left to do; rolls it back if it throws. */
+  #committing<T>(work: () => Promise<T>): Promise<T> {
+    return committing(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        await rollback(this.#parts.session, error);
+        throw error;
+      }
+    });
   }
 
   async #judge(events: readonly IncomingEvent[], positions: LockedPositions): Promise<Judged> {

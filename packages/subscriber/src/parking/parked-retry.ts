@@ -1,3 +1,4 @@
+import { committing } from '@banyan/runtime';
 import { BatchRun } from '../batch-run.js';
 import type { HandlerTable } from '../handler-table.js';
 import { rollback } from '../lanes/lane-transaction.js';
@@ -30,7 +31,11 @@ export class ParkedRetry {
    * @returns what is left: true if more wait behind it
    * @throws what the handler threw, after rolling back
    */
-  async tryHead(key: ParkedPlace): Promise<boolean> {
+  tryHead(key: ParkedPlace): Promise<boolean> {
+    return committing(() => this.#apply(key));
+  }
+
+  #apply(key: ParkedPlace): Promise<boolean> {
     return this.#locked(key, async (head, position, copies) => {
       const { client } = this.#parts.session;
       const run = new BatchRun({ ...this.#parts, tx: client, copies });
