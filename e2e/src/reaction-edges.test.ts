@@ -93,7 +93,9 @@ it('does each reaction once, the chain of archiving included, while all three ed
   const open = `select project_id as id, count(*) filter (where state = 'open')::int as open from task group by 1`;
   const counted = async () => {
     const { rows: truth } = await tasks.query<{ id: string; open: number }>(`${open} order by 1`);
-    const { rows: told } = await projects.query(`select id, open_tasks as open from project order by 1`);
+    const { rows: told } = await projects.query<object>(
+      `select id, open_tasks as open from project order by 1`,
+    );
     return { truth, told };
   };
   const off = async () => {
@@ -104,7 +106,7 @@ it('does each reaction once, the chain of archiving included, while all three ed
     const { rows: archived } = await projects.query<{ id: string }>(
       `select id from project where state = 'archived'`,
     );
-    const { rows } = await tasks.query(
+    const { rows } = await tasks.query<{ id: string }>(
       `select id from task where state <> 'archived' and (project_id = any ($1) or assignee_id = 'ann')`,
       [archived.map(({ id }) => id)],
     );
