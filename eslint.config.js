@@ -26,8 +26,8 @@ const DIRECTION = [
   ],
   [
     'packages/playbook',
-    ['control', 'edge', 'contracts', 'runtime'],
-    'the command speaks to processes over NATS, not into them',
+    ['control', 'edge', 'contracts', 'migrations', 'runtime'],
+    'the command speaks to processes over NATS, not into them; of a database it knows the migrations',
   ],
   [
     'packages/service-host',

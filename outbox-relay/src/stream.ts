@@ -1,4 +1,11 @@
-import { streamOf, subjectsOf } from '@banyan/contracts';
+import {
+  isRecentNatsServer,
+  LARGEST_MESSAGE_BYTES,
+  OLDEST_NATS_SERVER,
+  streamFaults,
+  streamOf,
+  subjectsOf,
+} from '@banyan/contracts';
 import { BanyanError, type Logger } from '@banyan/runtime';
 import {
   DiscardPolicy,
@@ -15,21 +22,13 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 
-/** The oldest nats-server whose JetStream keeps the promises that the relay builds on. */
-const OLDEST_SERVER = [2, 10] as const;
-
-/** The largest event that `banyan.emit` lets through, and room for the headers that the relay adds. In bytes. */
-const LARGEST_MESSAGE_BYTES = 1_000_000 + 16_384;
-
 const STREAM_NOT_FOUND = 10059;
 
 /** Refuses a server that is too old, or whose limits are below what `banyan.emit` lets through. */
 export function checkServer(connection: NatsConnection): void {
   const info = connection.info;
-  const [major = 0, minor = 0] = (info?.version ?? '').split('.').map(Number);
-  const [oldestMajor, oldestMinor] = OLDEST_SERVER;
-  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
-    const needed = OLDEST_SERVER.join('.');
+  if (!isRecentNatsServer(info?.version ?? '')) {
+    const needed = OLDEST_NATS_SERVER.join('.');
     throw new BanyanError(
       'BANYAN_NATS_UNSUPPORTED',
       `nats-server ${info?.version ?? '?'} is older than ${needed}`,
@@ -125,37 +124,7 @@ export function createStream(
 
 /** Refuses a stream whose configuration would break a promise. The relay corrects nothing by itself. */
 export function checkStream(config: StreamConfig, source: string): void {
-  const wrong = STREAM_RULES.filter(([, holds]) => !holds(config, source)).map(([must]) => must);
+  const wrong = streamFaults(config, source);
   if (wrong.length === 0) return;
   throw new BanyanError('BANYAN_STREAM_CONFIG', `stream ${config.name}: ${wrong.join('; ')}`);
-}
-
-const STREAM_RULES: readonly (readonly [
-  must: string,
-  holds: (config: StreamConfig, source: string) => boolean,
-])[] = [
-  [
-    'subjects must be exactly evt.<source>.>',
-    (config, source) => config.subjects.length === 1 && config.subjects[0] === subjectsOf(source),
-  ],
-  ['storage must be file', (config) => config.storage === StorageType.File],
-  ['retention must be limits', (config) => config.retention === RetentionPolicy.Limits],
-  ['max_msgs_per_subject must be unlimited', (config) => config.max_msgs_per_subject <= 0],
-  [
-    'max_msg_size must not be below what banyan.emit lets through',
-    (config) => holdsLargest(config.max_msg_size),
-  ],
-  ['deny_delete must be set', (config) => config.deny_delete],
-  ['deny_purge must be set', (config) => config.deny_purge],
-  ['no_ack must not be set', (config) => config.no_ack !== true],
-  ['sealed must not be set', (config) => !config.sealed],
-  [
-    'it must not be a mirror or have sources',
-    (config) => config.mirror === undefined && config.sources === undefined,
-  ],
-  ['it must not transform subjects', (config) => config.subject_transform === undefined],
-];
-
-function holdsLargest(maxMessageBytes: number | undefined): boolean {
-  return maxMessageBytes === undefined || maxMessageBytes <= 0 || maxMessageBytes >= LARGEST_MESSAGE_BYTES;
 }

@@ -18,6 +18,13 @@ export {
   subjectOf,
   subjectsOf,
 } from './subjects.js';
+export {
+  isRecentNatsServer,
+  LARGEST_MESSAGE_BYTES,
+  OLDEST_NATS_SERVER,
+  streamFaults,
+  type StreamSettings,
+} from './stream-rules.js';
 export { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from './heartbeat.js';
 export {
   decodeRelayReport,

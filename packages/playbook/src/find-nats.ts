@@ -34,7 +34,8 @@ export function findStackDatabases(folder: string): string[] {
   return Object.values(postgres ?? {});
 }
 
-function nearestStackFile(folder: string): string | undefined {
+/** The `.banyan/dev.json` of a folder or of one above it. */
+export function nearestStackFile(folder: string): string | undefined {
   const file = join(folder, '.banyan', 'dev.json');
   if (existsSync(file)) return file;
   const above = dirname(folder);

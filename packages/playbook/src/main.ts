@@ -10,6 +10,7 @@ import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
 import { addMismatch } from './commands/mismatch.js';
 import { addCompletion } from './commands/completion.js';
+import { addDoctor } from './commands/doctor.js';
 import { addEvidence } from './commands/evidence.js';
 import { addParked } from './commands/parked.js';
 import { addPlan } from './commands/plan.js';
@@ -66,6 +67,7 @@ export function programOf(surroundings: Surroundings): Command {
   const commands = [
     addStatus,
     addEvidence,
+    addDoctor,
     addPlan,
     addAdvance,
     addBack,

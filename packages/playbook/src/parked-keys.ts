@@ -69,7 +69,7 @@ export class ParkedKeys {
   /** @throws BanyanError BANYAN_DATABASE_UNREACHABLE, BANYAN_SCHEMA_MISSING */
   static async open(databaseUrl: string): Promise<ParkedKeys> {
     const client = new pg.Client({
-      connectionString: checkedUrl(databaseUrl),
+      connectionString: checkedDatabaseUrl(databaseUrl),
       application_name: 'banyan parked',
       connectionTimeoutMillis: 5000,
     });
@@ -132,8 +132,11 @@ export class ParkedKeys {
   }
 }
 
-/** The driver would take it for the path of a socket, or for a host named base. */
-function checkedUrl(url: string): string {
+/**
+ * A database's address, if it is one: the driver would take it for the path of a socket, or for a host named base.
+ * @throws BanyanError BANYAN_OPTION_INVALID
+ */
+export function checkedDatabaseUrl(url: string): string {
   if (/^postgres(ql)?:\/\//.test(url) && URL.canParse(url)) return url;
   throw new BanyanError('BANYAN_OPTION_INVALID', `${JSON.stringify(url)} is no database address`, {
     remedy: 'Write postgres://user:password@host:port/database.',
