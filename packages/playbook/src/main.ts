@@ -16,6 +16,7 @@ import { addParked } from './commands/parked.js';
 import { addPlan } from './commands/plan.js';
 import { addRebuild } from './commands/rebuild.js';
 import { addRelay } from './commands/relay.js';
+import { addReport } from './commands/report.js';
 import { addStatus } from './commands/status.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import { NotYet } from './not-yet.js';
@@ -67,6 +68,7 @@ export function programOf(surroundings: Surroundings): Command {
   const commands = [
     addStatus,
     addEvidence,
+    addReport,
     addDoctor,
     addPlan,
     addAdvance,
