@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { messageOf } from '@banyan/runtime';
 import { backfillCase } from './cases/backfill.js';
 import { backlogCase } from './cases/backlog.js';
+import { edgeCase } from './cases/edge.js';
 import { idleCase } from './cases/idle.js';
 import { latencyCase } from './cases/latency.js';
 import { peersCase } from './cases/peers.js';
@@ -13,6 +14,7 @@ import type { BenchCase, BenchResult } from './result.js';
 
 const CASES: readonly BenchCase[] = [
   relayCase,
+  edgeCase,
   peersCase,
   latencyCase,
   subscriberCase,
