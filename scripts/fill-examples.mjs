@@ -3,7 +3,12 @@
 // before a code block; the file has `// #region first` and `// #endregion`. With --check it compares instead.
 import { readFile, writeFile } from 'node:fs/promises';
 
-const PAGES = ['docs/subscribe.md', 'docs/edges/comparison.md', 'docs/edges/shadow.md'];
+const PAGES = [
+  'docs/subscribe.md',
+  'docs/edges/comparison.md',
+  'docs/edges/shadow.md',
+  'docs/edges/cache.md',
+];
 const BLOCK =
   /(<!-- (docs\/examples\/[\w-]+\.ts)#([\w-]+) -->\n<!-- prettier-ignore -->\n```ts\n)[^]*?(```\n)/g;
 
