@@ -8,6 +8,7 @@ const PAGES = [
   'docs/edges/comparison.md',
   'docs/edges/shadow.md',
   'docs/edges/cache.md',
+  'docs/edges/freshness.md',
 ];
 const BLOCK =
   /(<!-- (docs\/examples\/[\w-]+\.ts)#([\w-]+) -->\n<!-- prettier-ignore -->\n```ts\n)[^]*?(```\n)/g;

@@ -21,6 +21,7 @@ const OPTIONS = [
   ['Reaction at its receiver', 'packages/edge/src/reaction/receiver-options.ts', 'ReceiverOptions'],
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
   ['Comparison of a query edge', 'packages/edge/src/comparison/compare-options.ts', 'CompareOptions'],
+  ['Tokens of a query edge', 'packages/edge/src/tokens/token-options.ts', 'TokenOptions'],
   ['Cache of a query edge', 'packages/edge/src/cache/cache-options.ts', 'EdgeCacheOptions'],
   ['Feed of a cache', 'packages/edge/src/cache/cache-feed.ts', 'CacheFeedOptions'],
   ['Cache in memory', 'packages/edge/src/cache/memory-cache.ts', 'MemoryCacheOptions'],
