@@ -50,7 +50,7 @@ async function banyan(...args: string[]): Promise<{ code: number; out: string }>
 async function advance(edge: string): Promise<void> {
   await vi.waitFor(
     async () => {
-      const { code, out } = await banyan('advance', edge, '--yes', '--min-comparisons', '20');
+      const { code, out } = await banyan('advance', edge, '--yes', '--max-disagreement', '15%');
       expect(code, out).toBe(0);
     },
     { timeout: 60_000, interval: 500 },

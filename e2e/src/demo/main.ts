@@ -48,7 +48,7 @@ async function run(options: Options, file: DevFile | undefined): Promise<boolean
 async function play(
   system: MigratedSystem,
   teller: Teller,
-  { seed, shownMs, minComparisons }: Options,
+  { seed, shownMs, maxDisagreement }: Options,
 ): Promise<Omit<Outcome, 'seconds'>> {
   const nats = await connect({ servers: system.natsUrl });
   const clients = new Clients(system.addresses, 'demo');
@@ -57,7 +57,7 @@ async function play(
     teller.say('making teams, members and projects');
     await traffic.world.seed(4, 60);
     traffic.start();
-    const operator = new Operator(system.natsUrl, minComparisons);
+    const operator = new Operator(system.natsUrl, maxDisagreement);
     const story = new Story({ system, nats, traffic, operator, teller, shownMs });
     await story.tell();
     await traffic.stop();

@@ -12,16 +12,16 @@ export interface CommandAnswer {
 /** Runs the `banyan` command as an operator would, as a process of its own. */
 export class Operator {
   readonly #natsUrl: string;
-  readonly #minComparisons: number;
+  readonly #maxDisagreement: number;
 
-  /** @param minComparisons how many comparisons the gates ask for */
-  constructor(natsUrl: string, minComparisons: number) {
+  /** @param maxDisagreement the share of the answers that may differ, of which the gates have to be sure */
+  constructor(natsUrl: string, maxDisagreement: number) {
     this.#natsUrl = natsUrl;
-    this.#minComparisons = minComparisons;
+    this.#maxDisagreement = maxDisagreement;
   }
 
   run(...args: string[]): Promise<CommandAnswer> {
-    const gate = ['--min-comparisons', String(this.#minComparisons)];
+    const gate = ['--max-disagreement', String(this.#maxDisagreement)];
     const all = [PROGRAMS.banyan, ...args, ...gate, '--json', '--nats', this.#natsUrl];
     return new Promise((resolve, reject) => {
       execFile(process.execPath, all, (error, stdout, stderr) => {

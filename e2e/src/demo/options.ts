@@ -16,8 +16,8 @@ export interface Options {
   seed: number;
   /** How long each stage is shown, in ms. */
   shownMs: number;
-  /** How many comparisons the gates ask for. */
-  minComparisons: number;
+  /** The share of the answers that may differ, of which the gates have to be sure. */
+  maxDisagreement: number;
 }
 
 /**
@@ -38,6 +38,6 @@ export function readOptions(): Options | 'help' {
   const { json, keep, quick, seed, help } = values;
   if (help) return 'help';
   if (!/^\d{1,9}$/.test(seed)) throw new Error(`--seed must be a whole number, not ${JSON.stringify(seed)}`);
-  const pace = quick ? { shownMs: 500, minComparisons: 40 } : { shownMs: 5000, minComparisons: 200 };
+  const pace = quick ? { shownMs: 500, maxDisagreement: 0.09 } : { shownMs: 5000, maxDisagreement: 0.02 };
   return { json, keep, seed: Number(seed), ...pace };
 }

@@ -38,26 +38,50 @@ function ask(reports: QueryEdgeReport[], given: Partial<GateQuestion> = {}): Gat
 
 describe('the gate', () => {
   it('passes on enough comparisons that agree in time, of all processes together', () => {
-    const verdict = ask([reportOf({ equal: 150 }), reportOf({ equal: 40, late: 10 })]);
+    const verdict = ask([reportOf({ equal: 250 }), reportOf({ equal: 90, late: 10 })]);
     expect(verdict.outcome).toBe('pass');
-    expect(verdict.reasons).toContain('200 comparisons agree');
+    expect(verdict.reasons).toContainEqual(
+      expect.stringMatching(/^0 of 350 comparisons disagree; at most 1 % may/),
+    );
   });
 
-  it('says how many comparisons are missing', () => {
-    expect(ask([reportOf({ equal: 120, unjudged: 7 })])).toEqual({
-      outcome: 'not-enough',
-      reasons: ['120 of 200 comparisons made, 80 missing (7 could not be judged)'],
-    });
+  it('says how many more have to agree, and passes with so many', () => {
+    const { outcome, reasons } = ask([reportOf({ equal: 120, unjudged: 7 })]);
+    expect(outcome).toBe('not-enough');
+    const needed = Number(/(\d+) more have to agree$/.exec(reasons.join())?.[1]);
+    expect(ask([reportOf({ equal: 120 + needed - 1 })]).outcome).toBe('not-enough');
+    expect(ask([reportOf({ equal: 120 + needed })]).outcome).toBe('pass');
   });
 
-  it.each(['wrong', 'missing', 'extra', 'oneSided'] as const)('fails on a single %s answer', (outcome) => {
-    expect(ask([reportOf({ equal: 5_000 }), reportOf({ equal: 5_000, [outcome]: 1 })]).outcome).toBe('fail');
+  it.each(['wrong', 'missing', 'extra', 'oneSided'] as const)(
+    'counts each %s answer against parity: one of many is forgiven, too many fail',
+    (outcome) => {
+      expect(ask([reportOf({ equal: 350, [outcome]: 1 })]).outcome).toBe('not-enough');
+      expect(ask([reportOf({ equal: 5_000, [outcome]: 1 })]).outcome).toBe('pass');
+      const failed = ask([reportOf({ equal: 500, [outcome]: 40 })]);
+      expect(failed.outcome).toBe('fail');
+      expect(failed.reasons.join()).toMatch(/40 of 540 comparisons disagree \(40 [a-z-]+\)/);
+    },
+  );
+
+  it('asks for more comparisons where fewer may disagree, or it has to be surer', () => {
+    const reports = [reportOf({ equal: 400 })];
+    const question = { from: 'shadow', to: 'prefer-replica', changeId: 'two', reports } as const;
+    expect(stageGate(question).outcome).toBe('pass');
+    expect(stageGate(question, { maxDisagreement: 0.001 }).outcome).toBe('not-enough');
+    expect(stageGate(question, { confidence: 0.999 }).outcome).toBe('not-enough');
+    expect(() => stageGate(question, { confidence: 0.4 })).toThrow('BANYAN_OPTION_INVALID');
+  });
+
+  it.each(['unjudged', 'shed'] as const)('does not pass when most comparisons were %s', (outcome) => {
+    expect(ask([reportOf({ equal: 500, [outcome]: 500 })]).outcome).toBe('pass');
+    expect(ask([reportOf({ equal: 500, [outcome]: 501 })]).outcome).toBe('not-enough');
   });
 
   it('does not count what was measured under an earlier change', () => {
     const verdict = ask([reportOf({ equal: 5_000 })], { changeId: 'three' });
     expect(verdict.outcome).toBe('not-enough');
-    expect(verdict.reasons).toContain('0 of 200 comparisons made, 200 missing');
+    expect(verdict.reasons.join()).toContain('0 of 0 comparisons disagree');
   });
 
   it('waits until every process runs the last change', () => {
@@ -82,8 +106,8 @@ describe('the gate', () => {
 
   it('asks a share for calls of its own before more keys follow, and counts what both stages compared', () => {
     const question: Partial<GateQuestion> = { ramp: { from: 'shadow', share: 10 } };
-    const below = reportOf({ equal: 150 });
-    expect(ask([reportOf({ equal: 200 })], question)).toEqual({
+    const below = reportOf({ equal: 300 });
+    expect(ask([reportOf({ equal: 350 })], question)).toEqual({
       outcome: 'not-enough',
       reasons: ['no call of the share has run at prefer-replica yet'],
     });
@@ -95,7 +119,7 @@ describe('the gate', () => {
     };
     const both = { ...below, evidence: [...below.evidence, above] };
     expect(ask([both], question).outcome).toBe('pass');
-    const wrong = { ...above, comparisons: { ...above.comparisons, wrong: 1 } };
+    const wrong = { ...above, comparisons: { ...above.comparisons, wrong: 50 } };
     expect(ask([{ ...below, evidence: [...below.evidence, wrong] }], question).outcome).toBe('fail');
   });
 

@@ -1,9 +1,11 @@
-import { resolveOptions, wholeNumber, type OptionRules } from '@banyan/runtime';
+import { resolveOptions, wholeNumber, type OptionRule, type OptionRules } from '@banyan/runtime';
 import { evidenceOf, noComparisons, sumEvidence } from './evidence-sum.js';
 import { verdictOf, type Finding, type GateVerdict } from './gate-verdict.js';
+import { parityFindings } from './parity/parity-findings.js';
+import type { ParityTarget } from './parity/sequential-test.js';
 import type { Ramp } from './ramp.js';
 import { reactionFindings } from './reaction-gate.js';
-import type { ComparisonCounts, EdgeReport, QueryEdgeReport } from './report.js';
+import type { EdgeReport, QueryEdgeReport } from './report.js';
 import type { Stage } from './stage.js';
 
 export interface GateQuestion {
@@ -20,8 +22,14 @@ export interface GateQuestion {
 }
 
 export interface GateOptions {
-  /** Query edges: how many comparisons must have been made since the last change; default 200. */
-  minComparisons?: number;
+  /**
+   * Query edges: the share of the comparisons since the last change that may disagree, above 0 and below 1; default 0.01.
+   * Some `3.2 / maxDisagreement` comparisons without a disagreement pass at the default confidence; each that disagrees
+   * costs more of them.
+   */
+  maxDisagreement?: number;
+  /** Query edges: how sure to be that no more do, above 0.5 and below 1; default 0.95. */
+  confidence?: number;
   /** Reaction edges: how many effects must have been done at `dual` since the last change; default 50. */
   minReactions?: number;
   /** Reaction edges: for how long no call without an event id may have come, in ms, before `dual`; default 60,000. */
@@ -31,7 +39,8 @@ export interface GateOptions {
 }
 
 const RULES: OptionRules<GateOptions> = {
-  minComparisons: wholeNumber(1, 1_000_000, 200),
+  maxDisagreement: between(0, 1, 0.01),
+  confidence: between(0.5, 1, 0.95),
   minReactions: wholeNumber(0, 1_000_000, 50),
   quietMs: wholeNumber(0, 7 * 86_400_000, 60_000),
   maxLagMs: wholeNumber(1, 86_400_000, 5_000),
@@ -48,7 +57,7 @@ export function stageGate(question: GateQuestion, options: GateOptions = {}): Ga
     findings.push(...reactionFindings({ to, changeId, reports: reactions, nowMs }, resolved));
   }
   if (to === 'prefer-replica' || to === 'replica') {
-    findings.push(...parity(queries, changeId, resolved.minComparisons), ...replicasFresh(queries));
+    findings.push(...parity(queries, changeId, resolved), ...replicasFresh(queries));
   }
   if (to === 'retired') findings.push(...replicasFresh(queries));
   if (question.ramp && question.ramp.share > 0) findings.push(...rampedCalls(question));
@@ -63,18 +72,8 @@ function processesRun({ reports, changeId }: GateQuestion): Finding[] {
   return [['pass', `all ${reports.length} processes run the last change`]];
 }
 
-function parity(reports: readonly QueryEdgeReport[], changeId: string, minimum: number): Finding[] {
-  const counts = evidenceOf(reports, changeId)?.comparisons ?? noComparisons();
-  const findings: Finding[] = disagreements(counts).map((reason) => ['fail', reason]);
-  const agreed = counts.equal + counts.late;
-  const unjudged = counts.unjudged > 0 ? ` (${counts.unjudged} could not be judged)` : '';
-  if (agreed >= minimum) findings.push(['pass', `${agreed} comparisons agree${unjudged}`]);
-  else
-    findings.push([
-      'not-enough',
-      `${agreed} of ${minimum} comparisons made, ${minimum - agreed} missing${unjudged}`,
-    ]);
-  return findings;
+function parity(reports: readonly QueryEdgeReport[], changeId: string, target: ParityTarget): Finding[] {
+  return parityFindings(evidenceOf(reports, changeId)?.comparisons ?? noComparisons(), target);
 }
 
 /** A larger share needs the smaller one to have carried something. */
@@ -86,19 +85,18 @@ function rampedCalls({ reports, changeId, to }: GateQuestion): Finding[] {
   return [['pass', `${calls} calls of the share ran at ${to}`]];
 }
 
-function disagreements({ wrong, missing, extra, oneSided }: ComparisonCounts): string[] {
-  const reasons: string[] = [];
-  if (wrong > 0) reasons.push(`${wrong} answers of the replica were wrong`);
-  if (missing > 0) reasons.push(`${missing} answers were missing in the replica`);
-  if (extra > 0) reasons.push(`${extra} answers were in the replica only`);
-  if (oneSided > 0) reasons.push(`${oneSided} times only one side gave an answer`);
-  return reasons;
-}
-
 function replicasFresh(reports: readonly QueryEdgeReport[]): Finding[] {
   return reports.map(({ freshness: { fresh, stalenessMs, budgetMs } }): Finding => {
     if (fresh) return ['pass', `a replica is ${stalenessMs ?? 0} ms old, budget ${budgetMs} ms`];
     if (stalenessMs === null) return ['not-enough', 'a replica has never started'];
     return ['not-enough', `a replica is ${stalenessMs} ms old, over its budget of ${budgetMs} ms`];
   });
+}
+
+function between(above: number, below: number, fallback: number): OptionRule<number> {
+  return {
+    fallback,
+    must: `a number above ${above} and below ${below}`,
+    check: (value): value is number => typeof value === 'number' && value > above && value < below,
+  };
 }

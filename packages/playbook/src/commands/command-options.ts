@@ -15,7 +15,8 @@ export interface Surroundings {
 export interface CommonOptions {
   nats?: string;
   json?: boolean;
-  minComparisons: number;
+  maxDisagreement: number;
+  confidence: number;
   minReactions: number;
 }
 
@@ -25,9 +26,17 @@ export function withCommonOptions(command: Command): Command {
     .option('--nats <url>', 'NATS address; else NATS_URL, else the nearest .banyan/dev.json')
     .option('--json', 'print one JSON object on standard output')
     .addOption(
-      new Option('--min-comparisons <n>', 'comparisons that the gate asks for since the last change')
-        .default(200)
-        .argParser(wholeNumber),
+      new Option(
+        '--max-disagreement <share>',
+        'how many of the comparisons since the last change may disagree',
+      )
+        .default(0.01)
+        .argParser(shareOf),
+    )
+    .addOption(
+      new Option('--confidence <share>', 'how sure the gate has to be that no more do, above 0.5')
+        .default(0.95)
+        .argParser(shareOf),
     )
     .addOption(
       new Option('--min-reactions <n>', 'effects that the gate of a reaction asks for since the last change')
@@ -37,8 +46,8 @@ export function withCommonOptions(command: Command): Command {
 }
 
 /** What the user asks of gates. */
-export function gateOptionsOf({ minComparisons, minReactions }: CommonOptions): GateOptions {
-  return { minComparisons, minReactions };
+export function gateOptionsOf({ maxDisagreement, confidence, minReactions }: CommonOptions): GateOptions {
+  return { maxDisagreement, confidence, minReactions };
 }
 
 /** The edge as the shell handed it over, in one piece or several. */
@@ -58,6 +67,13 @@ export function wholeNumber(value: string): number {
   const number = Number(value);
   if (Number.isSafeInteger(number) && number > 0) return number;
   throw new InvalidArgumentError('It must be a whole number above 0.');
+}
+
+/** A share as a number below 1, or in percent: `0.01` or `1%`. */
+export function shareOf(value: string): number {
+  const number = value.endsWith('%') ? Number(value.slice(0, -1)) / 100 : Number(value);
+  if (number > 0 && number < 1) return number;
+  throw new InvalidArgumentError('It must be above 0 and below 1, or a percentage such as 1%.');
 }
 
 /** A share as it is written: `12.5` or `12.5%`. */
