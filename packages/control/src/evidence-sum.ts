@@ -40,6 +40,9 @@ function add(a: ChangeEvidence, b: ChangeEvidence): ChangeEvidence {
     },
     latencyMs: worst(a.latencyMs, b.latencyMs),
     comparisons: addComparisons(a.comparisons, b.comparisons),
+    ...strataSum(a.strata, b.strata),
+    keysCompared: Math.max(a.keysCompared ?? 0, b.keysCompared ?? 0),
+    ...(a.readMs === undefined || b.readMs === undefined ? {} : { readMs: worst(a.readMs, b.readMs) }),
     lateMs: worst(a.lateMs, b.lateMs),
     fallbacks: addFallbacks(a.fallbacks, b.fallbacks),
     ...cacheSum(a.cache, b.cache),
@@ -65,6 +68,16 @@ function addComparisons(a: ComparisonCounts, b: ComparisonCounts): ComparisonCou
   const sum = noComparisons();
   for (const outcome of [...COMPARISON_OUTCOMES, 'shed'] as const) sum[outcome] = a[outcome] + b[outcome];
   return sum;
+}
+
+type StrataCounts = NonNullable<ChangeEvidence['strata']>;
+
+function strataSum(a: StrataCounts | undefined, b: StrataCounts | undefined): { strata?: StrataCounts } {
+  if (a === undefined && b === undefined) return {};
+  const sum = new Map(Object.entries(a ?? {}));
+  for (const [name, counts] of Object.entries(b ?? {}))
+    sum.set(name, addComparisons(sum.get(name) ?? noComparisons(), counts));
+  return { strata: Object.fromEntries(sum) };
 }
 
 export function noCacheCounts(): CacheCounts {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { noComparisons, noFallbacks } from './evidence-sum.js';
 import { stageGate, type GateQuestion } from './gate.js';
 import type { GateVerdict } from './gate-verdict.js';
-import type { ComparisonCounts, QueryEdgeReport } from './report.js';
+import type { ChangeEvidence, ComparisonCounts, QueryEdgeReport } from './report.js';
 import { QUERY_LADDER } from './stage.js';
 
 const NO_TIMES = { count: 0, p50: 0, p99: 0, max: 0 };
@@ -30,6 +30,14 @@ function reportOf(counts: Partial<ComparisonCounts>, given: Partial<QueryEdgeRep
     ],
     ...given,
   };
+}
+
+const counted = (counts: Partial<ComparisonCounts>): ComparisonCounts => ({ ...noComparisons(), ...counts });
+
+/** What a process reports that runs change 2 and has measured so much. */
+function measured(given: Partial<ChangeEvidence>): QueryEdgeReport {
+  const [evidence] = reportOf({}).evidence;
+  return reportOf({}, { evidence: [{ ...evidence!, ...given }] });
 }
 
 function ask(reports: QueryEdgeReport[], given: Partial<GateQuestion> = {}): GateVerdict {
@@ -100,6 +108,73 @@ describe('the gate', () => {
     });
   });
 
+  it('asks each stratum that was compared for parity of its own', () => {
+    const strata = { small: counted({ equal: 4_000 }), large: counted({ equal: 90 }) };
+    const { outcome, reasons } = ask([measured({ comparisons: counted({ equal: 4_090 }), strata })]);
+    expect(outcome).toBe('not-enough');
+    expect(reasons).toEqual([
+      expect.stringMatching(/^large: 0 of 90 comparisons disagree.* \d+ more have to agree$/),
+    ]);
+    const wrong = { ...strata, large: counted({ equal: 300, wrong: 40 }) };
+    expect(
+      ask([measured({ comparisons: counted({ equal: 9_000, wrong: 40 }), strata: wrong })]).outcome,
+    ).toBe('fail');
+    const [half, otherHalf] = [{ small: counted({ equal: 200 }) }, { small: counted({ equal: 200 }) }];
+    const comparisons = counted({ equal: 200 });
+    const both = [measured({ comparisons, strata: half }), measured({ comparisons, strata: otherHalf })];
+    expect(ask(both).outcome).toBe('pass');
+  });
+
+  it('names a declared stratum that nobody has asked for yet', () => {
+    const verdict = ask([reportOf({ equal: 5_000 }, { strata: ['archived'] })]);
+    expect(verdict.outcome).toBe('not-enough');
+    expect(verdict.reasons).toEqual([expect.stringMatching(/^archived: 0 of 0 comparisons/)]);
+  });
+
+  it('waits while the replica leaves calls to the provider that nobody would answer at the next stage', () => {
+    const comparisons = counted({ equal: 500 });
+    const calls = { ok: 1_000, failed: 0, byReplica: 900 };
+    const few = measured({ comparisons, calls, fallbacks: { ...noFallbacks(), stale: 50 } });
+    expect(ask([few]).outcome).toBe('pass');
+    const many = measured({ comparisons, calls, fallbacks: { ...noFallbacks(), stale: 50, timeout: 1 } });
+    expect(ask([many])).toEqual({
+      outcome: 'not-enough',
+      reasons: ['the replica could not answer 51 of 1000 calls (stale 50, timeout 1), more than 5 %'],
+    });
+    const missing = measured({ comparisons, calls, fallbacks: { ...noFallbacks(), missing: 900 } });
+    expect(ask([missing]).outcome).toBe('pass');
+  });
+
+  it('waits while reads of the replica are slower than the provider', () => {
+    const speed = (readP99: number, callP99: number): QueryEdgeReport =>
+      measured({
+        comparisons: counted({ equal: 500 }),
+        latencyMs: { count: 500, p50: 1, p99: callP99, max: callP99 },
+        readMs: { count: 500, p50: 1, p99: readP99, max: readP99 },
+      });
+    expect(ask([speed(99, 1)]).outcome).toBe('pass');
+    expect(ask([speed(300, 151)]).outcome).toBe('pass');
+    expect(ask([speed(304, 151)])).toEqual({
+      outcome: 'not-enough',
+      reasons: [
+        "99 % of the replica's reads take up to 304.0 ms, the provider's calls 151.0 ms; up to 302.0 ms is accepted",
+      ],
+    });
+  });
+
+  it('waits while keys of a replica are parked or its subscriber is halted', () => {
+    const well = { state: 'standby', parkedKeys: 0, lagPositions: 3 };
+    expect(ask([reportOf({ equal: 500 }, { subscriber: well })]).outcome).toBe('pass');
+    const subscriber = { state: 'halted', because: 'too many keys', parkedKeys: 7, lagPositions: 90 };
+    expect(ask([reportOf({ equal: 500 }, { subscriber })])).toEqual({
+      outcome: 'not-enough',
+      reasons: [
+        '7 keys of a replica are parked: see banyan parked',
+        'the subscriber of a replica is halted: too many keys',
+      ],
+    });
+  });
+
   it('lets an edge into shadow without evidence, for that is where evidence is gathered', () => {
     expect(ask([reportOf({})], { from: 'call', to: 'shadow' }).outcome).toBe('pass');
   });
@@ -111,9 +186,9 @@ describe('the gate', () => {
       outcome: 'not-enough',
       reasons: ['no call of the share has run at prefer-replica yet'],
     });
-    const [measured] = reportOf({ equal: 50 }).evidence;
+    const [first] = reportOf({ equal: 50 }).evidence;
     const above = {
-      ...measured!,
+      ...first!,
       stage: 'prefer-replica' as const,
       calls: { ok: 9, failed: 0, byReplica: 9 },
     };

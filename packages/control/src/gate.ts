@@ -1,8 +1,9 @@
 import { resolveOptions, wholeNumber, type OptionRule, type OptionRules } from '@banyan/runtime';
+import { carriesCalls, subscribersWell } from './replica-findings.js';
 import { evidenceOf, noComparisons, sumEvidence } from './evidence-sum.js';
 import { verdictOf, type Finding, type GateVerdict } from './gate-verdict.js';
 import { parityFindings } from './parity/parity-findings.js';
-import type { ParityTarget } from './parity/sequential-test.js';
+import { strataFindings } from './parity/strata-findings.js';
 import type { Ramp } from './ramp.js';
 import { reactionFindings } from './reaction-gate.js';
 import type { EdgeReport, QueryEdgeReport } from './report.js';
@@ -30,6 +31,12 @@ export interface GateOptions {
   maxDisagreement?: number;
   /** Query edges: how sure to be that no more do, above 0.5 and below 1; default 0.95. */
   confidence?: number;
+  /** Query edges: the share of the calls since the last change that the replica may not answer; default 0.05. */
+  maxFallbacks?: number;
+  /** Query edges: how many times as long as the provider's p99 that of the replica's reads may be; default 2. */
+  maxSlowdown?: number;
+  /** Query edges: reads whose p99 is within this, in ms, are never too slow; default 100. */
+  slowMs?: number;
   /** Reaction edges: how many effects must have been done at `dual` since the last change; default 50. */
   minReactions?: number;
   /** Reaction edges: for how long no call without an event id may have come, in ms, before `dual`; default 60,000. */
@@ -41,6 +48,9 @@ export interface GateOptions {
 const RULES: OptionRules<GateOptions> = {
   maxDisagreement: between(0, 1, 0.01),
   confidence: between(0.5, 1, 0.95),
+  maxFallbacks: between(0, 1, 0.05),
+  maxSlowdown: between(0, 1_000, 2),
+  slowMs: wholeNumber(0, 600_000, 100),
   minReactions: wholeNumber(0, 1_000_000, 50),
   quietMs: wholeNumber(0, 7 * 86_400_000, 60_000),
   maxLagMs: wholeNumber(1, 86_400_000, 5_000),
@@ -57,7 +67,7 @@ export function stageGate(question: GateQuestion, options: GateOptions = {}): Ga
     findings.push(...reactionFindings({ to, changeId, reports: reactions, nowMs }, resolved));
   }
   if (to === 'prefer-replica' || to === 'replica') {
-    findings.push(...parity(queries, changeId, resolved), ...replicasFresh(queries));
+    findings.push(...replicaFindings(queries, changeId, resolved));
   }
   if (to === 'retired') findings.push(...replicasFresh(queries));
   if (question.ramp && question.ramp.share > 0) findings.push(...rampedCalls(question));
@@ -72,8 +82,20 @@ function processesRun({ reports, changeId }: GateQuestion): Finding[] {
   return [['pass', `all ${reports.length} processes run the last change`]];
 }
 
-function parity(reports: readonly QueryEdgeReport[], changeId: string, target: ParityTarget): Finding[] {
-  return parityFindings(evidenceOf(reports, changeId)?.comparisons ?? noComparisons(), target);
+/** What is asked before callers get answers of the replica. */
+function replicaFindings(
+  reports: readonly QueryEdgeReport[],
+  changeId: string,
+  options: Required<GateOptions>,
+): Finding[] {
+  const measured = evidenceOf(reports, changeId);
+  return [
+    ...parityFindings(measured?.comparisons ?? noComparisons(), options),
+    ...strataFindings(reports, measured, options),
+    ...carriesCalls(measured, options),
+    ...replicasFresh(reports),
+    ...subscribersWell(reports),
+  ];
 }
 
 /** A larger share needs the smaller one to have carried something. */

@@ -94,6 +94,7 @@ export {
   type Percentiles,
   type ProcessReport,
   type QueryEdgeReport,
+  type ReplicaSubscriberReport,
   type StageReport,
 } from './report.js';
 export {

@@ -58,6 +58,10 @@ export interface QueryEdgeReport extends StageReport<'query'> {
   /** Calls that were about to go past the edge, or did; absent: no client of the process is guarded against it. */
   bypasses?: BypassCounts;
   freshness: FreshnessReport;
+  /** What keeps the replica; absent: not known. */
+  subscriber?: ReplicaSubscriberReport;
+  /** Strata that must have been compared before the edge advances; absent: none is declared. */
+  strata?: readonly string[];
   /** Of an edge that has a cache: what became of the cache itself, since the process started. */
   cache?: CacheReport;
   /** What was measured, per change, oldest first; the last few changes only, since the process started. */
@@ -70,6 +74,18 @@ export interface BypassCounts {
   repaired: number;
   /** Went to the provider, whatever the stage. */
   missed: number;
+}
+
+/** The subscriber that keeps a replica, as one of its instances sees it. */
+export interface ReplicaSubscriberReport {
+  /** For example `running`, `standby`, `halted`; see `SubscriberState` of `@banyan/subscriber`. */
+  state: string;
+  /** Why it is down or halted. */
+  because?: string;
+  /** Keys whose events wait. */
+  parkedKeys: number;
+  /** Positions between the newest that was heard of and the oldest that a partition lacks; null: nothing was heard. */
+  lagPositions: number | null;
 }
 
 export interface FreshnessReport {
@@ -103,6 +119,12 @@ export interface ChangeEvidence {
   /** Of calls as their caller saw them. */
   latencyMs: Percentiles;
   comparisons: ComparisonCounts;
+  /** The same by stratum; absent: requests are not told apart. */
+  strata?: Record<string, ComparisonCounts>;
+  /** Distinct keys that were compared, up to 10,000; of several processes: by the one that saw most. */
+  keysCompared?: number;
+  /** Reads of the replica, whoever waited for them: callers, or comparisons. */
+  readMs?: Percentiles;
   /** How long late replicas took to reach the answer's version. */
   lateMs: Percentiles;
   /** Calls that the replica did not answer, by reason. */

@@ -6,6 +6,7 @@ import { compareSides, type ComparisonRules, type ProviderAnswer, type Sides } f
 import type { ChangeTally } from './evidence.js';
 import { MessageCopies } from './message-copies.js';
 import type { Judged } from './mismatch-writer.js';
+import type { ComparisonSubject } from './strata.js';
 import { answerOf, askProvider, type CallRoute, type StatusCode } from '../query/provider-call.js';
 import type { ReplicaAnswer, ReplicaReader } from '../query/replica-reader.js';
 
@@ -16,6 +17,8 @@ export interface ComparerParts<Request, Response> {
   queue: ComparisonQueue;
   /** Of each read and each own question to the provider. */
   timeoutMs: number;
+  /** What a request is about, for the evidence. Must not throw. */
+  subjectOf: (request: Request) => ComparisonSubject;
   /** Told how each comparison ended. */
   onJudged: (question: Question<Request>, judged: Judged<Request, Response>) => void;
   logger: Logger;
@@ -83,7 +86,7 @@ export class Comparer<Request, Response> {
     const answeredMs = systemClock.monotonicMs();
     this.#enqueue(question, kept.bytes, async (request, signal) => {
       const provider = kept.answer();
-      const replica = provider.kind === 'failed' ? NOT_ASKED : await this.#read(request);
+      const replica = provider.kind === 'failed' ? NOT_ASKED : await this.#timedRead(question, request);
       await this.#compare(question, { provider, answeredMs, replica }, signal);
     });
   }
@@ -151,7 +154,7 @@ export class Comparer<Request, Response> {
 
   async #compare(question: Question<Request>, seen: Seen<Response>, signal: AbortSignal): Promise<void> {
     const judged = await this.#judge(question, seen, signal);
-    question.tally.comparison(judged.judgement);
+    question.tally.comparison(judged.judgement, this.#parts.subjectOf(judged.request));
     this.#parts.onJudged(question, judged);
   }
 
@@ -166,6 +169,13 @@ export class Comparer<Request, Response> {
     const askAgain = (): Promise<ProviderAnswer<Response>> => this.#ask(asked, request);
     const judgement = await compareSides({ ...seen, readAgain, askAgain }, this.#parts.rules, signal);
     return { judgement, request, provider: seen.provider, replica };
+  }
+
+  async #timedRead({ tally }: Question<Request>, request: Request): Promise<ReplicaAnswer<Response>> {
+    const startedMs = systemClock.monotonicMs();
+    const answer = await this.#read(request);
+    tally.read(systemClock.monotonicMs() - startedMs);
+    return answer;
   }
 
   async #read(request: Request): Promise<ReplicaAnswer<Response>> {

@@ -5,6 +5,7 @@ import { ComparisonQueue } from './comparison-queue.js';
 import { methodFields } from './method-fields.js';
 import { MismatchLog } from './mismatch-log.js';
 import { MismatchWriter } from './mismatch-writer.js';
+import type { ComparisonSubject } from './strata.js';
 import type { ResolvedOptions } from '../query/query-edge-options.js';
 import type { ReplicaReader } from '../query/replica-reader.js';
 
@@ -29,7 +30,9 @@ export class EdgeComparison<Request, Response> {
     this.#writer = new MismatchWriter({ edge, fields, log: this.#log, requestBytes });
     const onJudged: ComparerParts<Request, Response>['onJudged'] = (question, judged) =>
       this.#writer.write(question, judged);
-    this.#comparer = new Comparer({ method, reader, rules, queue: this.#queue, timeoutMs, onJudged, logger });
+    const subjectOf = (request: Request): ComparisonSubject => subjectIn(options, request);
+    const told = { onJudged, subjectOf, logger };
+    this.#comparer = new Comparer({ method, reader, rules, queue: this.#queue, timeoutMs, ...told });
     this.#calibration = new Calibration(rules);
     this.#callAgainstCall = this.#comparer.callAgainstCall(this.#calibration);
   }
@@ -78,6 +81,22 @@ export class EdgeComparison<Request, Response> {
     const { outcome, version, note } = judged.judgement;
     const differences = this.#writer.differences(judged);
     return { replayed: true, outcome, version, differences, ...(note === undefined ? {} : { note }) };
+  }
+}
+
+/** What cannot be told of a request is not known. */
+function subjectIn<Request, Response>(
+  { stratumOf, ramp }: ResolvedOptions<Request, Response>,
+  request: Request,
+): ComparisonSubject {
+  return { stratum: orUndefined(() => stratumOf(request)), key: orUndefined(() => ramp.keyOf(request)) };
+}
+
+function orUndefined<T>(tell: () => T): T | undefined {
+  try {
+    return tell();
+  } catch {
+    return undefined;
   }
 }
 

@@ -11,6 +11,7 @@ import {
 } from '@banyan/control';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { Judgement } from './comparison.js';
+import { Strata, type ComparisonSubject } from './strata.js';
 
 /** A change that ramps has two tallies: one for each of its stages. */
 const MAX_TALLIES = 16;
@@ -21,7 +22,13 @@ const HIGHEST_US = 120_000_000;
 /** What is measured on one edge, per change and the stage that the calls ran at; the last 16 of them. */
 export class Evidence {
   readonly #tallies = new Map<string, ChangeTally>();
+  readonly #strata: readonly string[];
   #latest: { running: RunningStage<QueryStage>; stage: QueryStage; tally: ChangeTally } | undefined;
+
+  /** @param strata those that are declared */
+  constructor(strata: readonly string[] = []) {
+    this.#strata = strata;
+  }
 
   /**
    * The counters of the change that a call runs under, at the stage that it runs at: during a ramp that depends on its
@@ -39,7 +46,7 @@ export class Evidence {
   }
 
   #open(running: RunningStage<QueryStage>, stage: QueryStage): ChangeTally {
-    const tally = new ChangeTally({ ...running, stage });
+    const tally = new ChangeTally({ ...running, stage }, this.#strata);
     this.#tallies.set(keyOf(running, stage), tally);
     const [oldest] = this.#tallies.keys();
     if (this.#tallies.size > MAX_TALLIES && oldest !== undefined) this.#tallies.delete(oldest);
@@ -59,10 +66,16 @@ export class ChangeTally {
   readonly #cache = noCacheCounts();
   readonly #latency = newHistogram();
   readonly #late = newHistogram();
+  readonly #reads = newHistogram();
+  readonly #strata: Strata;
   readonly #counterexamples: Counterexample[] = [];
 
-  constructor(running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>) {
+  constructor(
+    running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>,
+    strata: readonly string[],
+  ) {
     this.running = running;
+    this.#strata = new Strata(strata);
   }
 
   /** @param tookMs as its caller saw it */
@@ -76,6 +89,11 @@ export class ChangeTally {
     this.#fallbacks[reason] += 1;
   }
 
+  /** @param tookMs whatever came of it */
+  read(tookMs: number): void {
+    record(this.#reads, tookMs);
+  }
+
   cache(what: keyof CacheCounts): void {
     this.#cache[what] += 1;
   }
@@ -84,8 +102,10 @@ export class ChangeTally {
     this.#comparisons.shed += 1;
   }
 
-  comparison(judgement: Judgement): void {
+  /** @param subject what it was about; undefined: not known */
+  comparison(judgement: Judgement, subject?: ComparisonSubject): void {
     this.#comparisons[judgement.outcome] += 1;
+    if (subject !== undefined) this.#strata.count(judgement.outcome, subject);
     if (judgement.lateMs !== undefined) record(this.#late, judgement.lateMs);
     if (judgement.outcome === 'equal' || judgement.outcome === 'late') return;
     const { outcome, version, fields = [], note } = judgement;
@@ -96,6 +116,7 @@ export class ChangeTally {
 
   report(): ChangeEvidence {
     const { change, changeId, stage } = this.running;
+    const strata = this.#strata.report();
     return {
       change,
       changeId,
@@ -103,6 +124,9 @@ export class ChangeTally {
       calls: { ...this.#calls },
       latencyMs: percentilesOf(this.#latency),
       comparisons: { ...this.#comparisons },
+      ...(Object.keys(strata).length === 0 ? {} : { strata }),
+      keysCompared: this.#strata.keys,
+      readMs: percentilesOf(this.#reads),
       lateMs: percentilesOf(this.#late),
       fallbacks: { ...this.#fallbacks },
       ...(stage === 'cache' ? { cache: { ...this.#cache } } : {}),

@@ -1,4 +1,6 @@
 import type { EdgeReplica } from '../query/replica.js';
+import type { ReplicaSubscriberReport } from '@banyan/control';
+import type { SubscriberStatus } from '@banyan/subscriber';
 import type { BackgroundSubscriber } from './background-subscriber.js';
 
 /** What the answers of a method are about: everything that goes by key (freshness, cache, ramp) follows from it. */
@@ -39,7 +41,21 @@ export function edgeReplicaOf<Request, Response>(
       return { asOfMs: listsAsOfMs, epoch };
     },
     keyOf,
+    subscriber: () => subscriberReportOf(subscriber.status),
     reaches: (token, options) => subscriber.waitFor(token, options),
+  };
+}
+
+/** Of all that the subscriber reads: a handler may write from one source what another's answers show. */
+function subscriberReportOf(status: SubscriberStatus | undefined): ReplicaSubscriberReport | undefined {
+  if (status === undefined) return undefined;
+  const { state, because, sources } = status;
+  const lags = sources.flatMap(({ lagPositions }) => lagPositions ?? []);
+  return {
+    state,
+    ...(because === undefined ? {} : { because }),
+    parkedKeys: sources.reduce((sum, { parkedKeys }) => sum + parkedKeys, 0),
+    lagPositions: lags.length === 0 ? null : Math.max(...lags),
   };
 }
 

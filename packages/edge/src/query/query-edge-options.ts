@@ -49,6 +49,14 @@ export interface QueryEdgeOptions<Request, Response> {
    * 100 %. Costs a hash a call, and only while a share is in force.
    */
   ramp?: RampOptions<Request>;
+  /**
+   * Tells requests apart for the evidence, e.g. by the fields they ask for or the size of their customer: the gate asks for
+   * parity in each stratum that was compared. Names must be few and hold no data; 16 are counted besides the declared ones,
+   * the rest as `other`. Undefined, as by default: counted in none.
+   */
+  stratumOf?: (request: Request) => string | undefined;
+  /** Strata that must have been compared before the edge advances, though they be rare; default none. */
+  strata?: readonly string[];
   /** What a caller learns at the stage `replica` of something that is not there; put it as the provider does. */
   notFound?: (request: Request) => NotFoundStatus;
   /** How far the source's clock may be ahead of this process's, in ms; default 100. Counts against the staleness budget. */
@@ -146,6 +154,17 @@ function rules<Request, Response>(
         (value) => hasFunctions(value, 'keyOf') && 'by' in value,
       ),
       fallback: NO_RAMP,
+    },
+    stratumOf: {
+      must: 'a function',
+      check: (value): value is (request: Request) => string | undefined => typeof value === 'function',
+      fallback: () => undefined,
+    },
+    strata: {
+      must: 'a list of at most 32 names',
+      check: (value): value is readonly string[] =>
+        Array.isArray(value) && value.length <= 32 && value.every((each) => typeof each === 'string'),
+      fallback: [],
     },
     notFound: {
       must: 'a function',

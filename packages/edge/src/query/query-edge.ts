@@ -63,7 +63,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly #seen: EdgeTokens<Request, Response>;
   readonly #tokenReader: TokenReader<Request, Response>;
   readonly #comparison: EdgeComparison<Request, Response>;
-  readonly #evidence = new Evidence();
+  readonly #evidence: Evidence;
   readonly #answers: CachedAnswers<Request, Response> | undefined;
 
   constructor(given: QueryEdgeOptions<Request, Response>) {
@@ -76,17 +76,22 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#tokens = resolveTokenOptions(options.tokens, this.stage.name.provider);
     this.#seen = edgeTokensOf(options, this.#tokens);
     this.#tokenReader = tokenReaderOf(options, this.#tokens, this.#reader);
+    this.#evidence = new Evidence(options.strata);
     this.#comparison = new EdgeComparison(options, this.#reader);
     this.#answers = answersOf(options, this.#seen);
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
 
   report(detail: boolean): QueryEdgeReport {
+    const { replica, strata } = this.#options;
+    const subscriber = orUndefined(() => replica.subscriber?.());
     return {
       ...stageReportOf(this.stage),
       ...(this.#options.ramp.by === '' ? {} : { rampBy: this.#options.ramp.by }),
       bypasses: this.bypasses.report(),
       freshness: this.#reader.freshness(),
+      ...(subscriber === undefined ? {} : { subscriber }),
+      ...(strata.length === 0 ? {} : { strata }),
       ...(this.#answers === undefined ? {} : { cache: this.#answers.report() }),
       evidence: detail ? this.#evidence.report() : [],
     };

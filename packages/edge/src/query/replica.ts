@@ -1,3 +1,4 @@
+import type { ReplicaSubscriberReport } from '@banyan/control';
 import type { Freshness, TokenWait, WaitOptions } from '@banyan/subscriber';
 
 /** What the reading of a replica may take. */
@@ -26,6 +27,8 @@ export interface EdgeReplica<Request, Response> {
    * lists do: all that the caller has seen of the source is awaited then. Default: undefined for all requests.
    */
   keyOf?: (request: Request) => string | undefined;
+  /** How what keeps the replica is doing; the edge's gate asks it. Default: not known. Must be cheap. */
+  subscriber?: () => ReplicaSubscriberReport | undefined;
   /**
    * Waits until a later read sees at least what the token says: `Subscriber.waitFor`. Default: an answer is read again until
    * it shows the version, and what it cannot show (deletes, lists) counts as not reached.
