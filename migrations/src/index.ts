@@ -1,3 +1,3 @@
 export { migrate, type MigrateOptions, type Role } from './migrate.js';
 export { describeSchema } from './describe-schema.js';
-export { migrationState, type MigrationState } from './migration-state.js';
+export { migrationState, pendingMigrations, type MigrationState } from './migration-state.js';

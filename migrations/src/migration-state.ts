@@ -32,6 +32,15 @@ export async function migrationState(database: Queryable, role: Role): Promise<M
   return states;
 }
 
+/** What `migrate` would apply to a role, in its order; of another shard than the first as `banyan_1/0001_outbox`. */
+export async function pendingMigrations(database: Queryable, role: Role): Promise<string[]> {
+  const states = await migrationState(database, role);
+  if (states.length === 0) return filesOf(role, 'banyan');
+  return states.flatMap(({ schema, missing }) =>
+    schema === 'banyan' ? missing : missing.map((file) => `${schema}/${file}`),
+  );
+}
+
 async function stateIn(database: Queryable, role: Role, schema: string): Promise<MigrationState> {
   const table = `${schema}.migration_${role}`;
   const { rows } = await database.query<{ name: string }>(`select name from ${table} order by id`);

@@ -8,6 +8,7 @@ import { addBackfill } from './commands/backfill.js';
 import { addCalibrate } from './commands/calibrate.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
+import { addInit } from './commands/init.js';
 import { addMismatch } from './commands/mismatch.js';
 import { addCompletion } from './commands/completion.js';
 import { addDoctor } from './commands/doctor.js';
@@ -69,6 +70,7 @@ export function programOf(surroundings: Surroundings): Command {
     addStatus,
     addEvidence,
     addReport,
+    addInit,
     addDoctor,
     addPlan,
     addAdvance,
