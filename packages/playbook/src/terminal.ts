@@ -65,7 +65,8 @@ export class DrawnScreen implements Screen {
   }
 
   end(): void {
-    if (this.#drawn > 0) this.#out.write('\u001b[?25h');
+    // The terminal may have echoed a ^C below it.
+    if (this.#drawn > 0) this.#out.write('\u001b[2K\r\u001b[?25h');
     this.#drawn = 0;
   }
 }

@@ -58,7 +58,7 @@ it('draws in place at a terminal, and gives the cursor back at Ctrl-C', async ()
   expect((await ended).code).toBe(0);
   expect(written[0]).toContain(`${ESCAPE}[?25l`);
   expect(written[1]).toContain(`${ESCAPE}[7A`);
-  expect(written.at(-1)).toBe(`${ESCAPE}[?25h`);
+  expect(written.at(-1)).toContain(`${ESCAPE}[?25h`);
   const lines = written.slice(0, -1).flatMap((frame) => frame.split('\n'));
   const widths = lines.map((line) => line.replaceAll(CONTROLS, '').length);
   expect(Math.max(...widths)).toBe(59);
