@@ -33,6 +33,8 @@ export interface EdgeDeclaration<K extends EdgeKind = EdgeKind> {
   kind: K;
   /** The stages that this process can run the edge at. The lowest is its floor, the highest its ceiling. */
   stages: readonly StageOf<K>[];
+  /** What the process ramps it by, e.g. `project`; see `RampKey`. Default: its requests have no key. */
+  rampBy?: string;
 }
 
 /** A query edge need not say so. */
@@ -48,6 +50,8 @@ export class EdgeStage<K extends EdgeKind = EdgeKind> {
   readonly name: EdgeName;
   readonly kind: K;
   readonly ladder: Ladder<StageOf<K>>;
+  /** What the process ramps it by; set by whichever declaration says so first. */
+  rampBy: string | undefined;
   #running: RunningStage<StageOf<K>>;
   #record: StageRecord | undefined;
   #held: HeldRecord | undefined;
@@ -60,6 +64,7 @@ export class EdgeStage<K extends EdgeKind = EdgeKind> {
     this.name = parseEdge(declaration.edge);
     this.kind = declaration.kind;
     this.ladder = ladderOf(declaration.stages, declaration.kind);
+    this.rampBy = declaration.rampBy;
     this.#running = { stage: this.ladder[0], change: 0, changeId: '', since: '', origin: 'floor' };
     this.#before = this.#running;
     const lastKnown = lastKnownOf(this.name.text);

@@ -104,6 +104,7 @@ export class StageWatch {
   #declare<K extends EdgeKind>(declaration: EdgeDeclaration<K>): EdgeStage<K> {
     const fresh = new EdgeStage(declaration, (name) => this.#file.get(name));
     const known = this.#edges.get(fresh.name.key);
+    if (known !== undefined) known.rampBy ??= fresh.rampBy;
     if (known !== undefined && isOfKind(known, declaration.kind)) return known;
     if (known !== undefined) {
       const what = `${known.name.text} is a ${known.kind} edge here, and cannot be a ${declaration.kind} edge too`;

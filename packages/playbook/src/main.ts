@@ -9,6 +9,7 @@ import { addCalibrate } from './commands/calibrate.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
 import { addInit } from './commands/init.js';
+import { addFlag } from './commands/flag.js';
 import { addMismatch } from './commands/mismatch.js';
 import { addCompletion } from './commands/completion.js';
 import { addDoctor } from './commands/doctor.js';
@@ -75,6 +76,7 @@ export function programOf(surroundings: Surroundings): Command {
     addPlan,
     addAdvance,
     addBack,
+    addFlag,
     addRelay,
     addParked,
     addCapture,

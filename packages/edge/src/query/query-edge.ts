@@ -70,7 +70,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     const options = resolveQueryEdgeOptions(given);
     refuseSideEffects(options);
     this.#options = options;
-    this.stage = options.stages.edge({ edge: options.edge, stages: options.ladder });
+    this.stage = options.stages.edge({ edge: options.edge, stages: options.ladder, ...rampByOf(options) });
     this.bypasses = new Bypasses(options.edge, options.method.path, options.logger);
     this.#reader = new ReplicaReader(options.replica, { ...options.budget, ...options });
     this.#tokens = resolveTokenOptions(options.tokens, this.stage.name.provider);
@@ -87,7 +87,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     const subscriber = orUndefined(() => replica.subscriber?.());
     return {
       ...stageReportOf(this.stage),
-      ...(this.#options.ramp.by === '' ? {} : { rampBy: this.#options.ramp.by }),
+      ...rampByOf(this.#options),
       bypasses: this.bypasses.report(),
       freshness: this.#reader.freshness(),
       ...(subscriber === undefined ? {} : { subscriber }),
@@ -190,6 +190,10 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     const parts = { route, tally, answers: this.#answers, caller: this.#seen.ofCaller() };
     return new InterceptingCall(new ReplicaCall(new CacheFirst(parts)));
   }
+}
+
+function rampByOf({ ramp }: { ramp: { by: string } }): { rampBy?: string } {
+  return ramp.by === '' ? {} : { rampBy: ramp.by };
 }
 
 /** What cannot be told is not known. */

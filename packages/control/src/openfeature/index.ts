@@ -1,0 +1,1 @@
+export { banyanProvider, type BanyanProvider, type BanyanProviderOptions } from './banyan-provider.js';
