@@ -9,6 +9,7 @@ const PAGES = [
   'docs/edges/shadow.md',
   'docs/edges/cache.md',
   'docs/edges/freshness.md',
+  'docs/flags.md',
 ];
 const BLOCK =
   /(<!-- (docs\/examples\/[\w-]+\.ts)#([\w-]+) -->\n<!-- prettier-ignore -->\n```ts\n)[^]*?(```\n)/g;

@@ -28,6 +28,12 @@ const OPTIONS = [
   ['Mismatch store', 'packages/control/src/mismatch/mismatch-store.ts', 'MismatchStoreOptions'],
   ['Cache in Redis', 'packages/edge/src/cache/redis/redis-cache.ts', 'RedisCacheOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
+  ['OpenFeature provider', 'packages/control/src/openfeature/banyan-provider.ts', 'BanyanProviderOptions'],
+  [
+    'Stages from another flag provider',
+    'packages/control/src/openfeature/from-open-feature.ts',
+    'OpenFeatureStagesOptions',
+  ],
 ];
 
 const root = new URL('../', import.meta.url);

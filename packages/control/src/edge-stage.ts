@@ -13,8 +13,11 @@ export interface RunningStage<S extends Stage = Stage> {
   readonly changeId: string;
   /** When the change was made (ISO 8601); empty before the first. */
   readonly since: string;
-  /** `floor`: no record known · `file`: last known stage, broker not yet heard · `store`: as the bucket has it. */
-  readonly origin: 'floor' | 'file' | 'store';
+  /**
+   * `floor`: nothing known · `file`: last known stage, nothing heard yet · `store`: as the bucket has it · `provider`: as
+   * another flag provider has it.
+   */
+  readonly origin: 'floor' | 'file' | 'store' | 'provider';
 }
 
 /** A record that the bucket holds and this process does not follow, and why. */

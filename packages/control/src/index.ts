@@ -53,6 +53,7 @@ export {
   type RampKey,
   type RunningStage,
 } from './edge-stage.js';
+export type { SourcedStage, StageSource } from './stage-source.js';
 export { inShare, type Ramp } from './ramp.js';
 export { planShareDown, planShareUp, type ShareMove, type Standing, type WantedMove } from './ramp-plan.js';
 export { StageStore, type StageWrite, type StoredStage } from './stage-store.js';

@@ -1,5 +1,5 @@
 import { sumEvidence } from './evidence-sum.js';
-import type { HeldRecord } from './edge-stage.js';
+import type { HeldRecord, RunningStage } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
 import { stageGate, type GateOptions } from './gate.js';
 import type { GateVerdict } from './gate-verdict.js';
@@ -71,6 +71,8 @@ export interface ProcessOverview {
   stage: Stage;
   ramp?: Ramp;
   change: number;
+  /** Where it has its stage from. */
+  origin: RunningStage['origin'];
   /** Whether it runs the edge's last change. */
   inForce: boolean;
   held?: HeldRecord;
@@ -155,12 +157,12 @@ const NOTHING: Last = { stage: 'call', ramp: null, change: 0, changeId: '', sinc
 function processOf(process: ProcessReport, report: EdgeReport, changeId: string): ProcessOverview {
   const { service, instance, pid } = process;
   const { running, held } = report;
-  const { stage, ramp, change } = running;
+  const { stage, ramp, change, origin } = running;
   const inForce = running.changeId === changeId;
   const side = report.kind === 'reaction' ? { side: report.side } : {};
   const ramping = ramp === undefined ? {} : { ramp };
   return {
-    ...{ service, instance, pid, ...side, stage, ...ramping, change, inForce },
+    ...{ service, instance, pid, ...side, stage, ...ramping, change, origin, inForce },
     ...(held === undefined ? {} : { held }),
   };
 }

@@ -1,6 +1,7 @@
-import type { EdgeStage, HeldRecord, RunningStage } from './edge-stage.js';
+import type { HeldRecord, RunningStage } from './edge-stage.js';
 import type { FlagReport } from './flag/flag-set.js';
 import type { ReactionEdgeReport } from './reaction-report.js';
+import type { SourcedStage } from './stage-source.js';
 import type { EdgeKind, Ladder, QueryStage, StageOf } from './stage.js';
 
 /** What one process says of itself when asked. */
@@ -216,7 +217,7 @@ export interface FieldDifference {
 }
 
 /** The part of a report that the stage itself knows. */
-export function stageReportOf<K extends EdgeKind>(stage: EdgeStage<K>): StageReport<K> {
+export function stageReportOf<K extends EdgeKind>(stage: SourcedStage<K>): StageReport<K> {
   return {
     edge: stage.name.text,
     kind: stage.kind,

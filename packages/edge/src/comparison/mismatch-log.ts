@@ -18,7 +18,7 @@ export interface HeldMismatch<Question> {
  * are written to the store that operators see in the background, whenever the broker is there.
  */
 export class MismatchLog<Question> {
-  readonly #connection: Connection;
+  readonly #connection: Connection | undefined;
   readonly #logger: Logger;
   readonly #held = new Map<string, HeldMismatch<Question> & { bytes: number; isFirst: boolean }>();
   readonly #lastOfGroup = new Map<string, number>();
@@ -28,7 +28,8 @@ export class MismatchLog<Question> {
   #store: MismatchStore | undefined;
   #failures = 0;
 
-  constructor(connection: Connection, logger: Logger) {
+  /** @param connection undefined: they stay in the process */
+  constructor(connection: Connection | undefined, logger: Logger) {
     this.#connection = connection;
     this.#logger = logger;
     this.#loop = new Loop({
@@ -51,6 +52,7 @@ export class MismatchLog<Question> {
     this.#held.set(mismatch.id, { mismatch, question, bytes: JSON.stringify(mismatch).length, isFirst });
     this.#unsent.add(mismatch.id);
     this.#makeRoom();
+    if (this.#connection === undefined) return;
     this.#loop.start();
     this.#wakeup.ring();
   }

@@ -1,4 +1,4 @@
-import { Reporter, StageWatch, type EdgeReporting, type QueryStage } from '@banyan/control';
+import { Reporter, StageWatch, type EdgeReporting, type QueryStage, type StageSource } from '@banyan/control';
 import {
   messageOf,
   resolveOptions,
@@ -66,9 +66,16 @@ export type ProcessEdgeOptions<Request, Response> = Omit<
   QueryEdgeOptions<Request, Response>,
   'stages' | 'replica' | 'cache'
 > & {
+  /** Where its stage is from; default the process's own stage watch. See `fromOpenFeature` for others. */
+  stages?: StageSource;
   about: AnswersAbout<Request>;
   replica: FollowedReplica<Request, Response>;
   cache?: Omit<EdgeCacheOptions<Request>, 'aggregate' | 'keyOf'>;
+};
+
+/** A reaction's options; its stage is the process's own stage watch's, unless `stages` says otherwise. */
+export type ProcessReactionOptions<Request> = Omit<ReactionOptions<Request>, 'stages'> & {
+  stages?: StageSource;
 };
 
 /** A subscriber's options, with receivers in place of handlers. */
@@ -152,12 +159,12 @@ export class EdgeProcess {
     const { about, replica, cache, ...others } = options;
     const edge = queryEdge({
       logger: this.#options.logger,
+      stages: this.stages,
       ramp: { by: kindOf(about.aggregate), keyOf: about.keyOf },
       ...others,
       tokens: { source: sourceOf(about.aggregate), ...others.tokens },
       replica: edgeReplicaOf(replica, about),
       cache: { store: this.#cache.storeFor(replica.subscriber.sources), ...cache, ...about },
-      stages: this.stages,
     });
     this.#edges.push(edge);
     this.#reported.push(edge);
@@ -172,9 +179,9 @@ export class EdgeProcess {
   }
 
   /** Declares a reaction that begins here; emit its events through `reactions`. */
-  reaction<Request>(options: Omit<ReactionOptions<Request>, 'stages'>): Reaction<Request> {
+  reaction<Request>(options: ProcessReactionOptions<Request>): Reaction<Request> {
     const { logger } = this.#options;
-    const edge = reaction({ logger, ...options, stages: this.stages });
+    const edge = reaction({ logger, stages: this.stages, ...options });
     this.#reported.push(edge);
     return edge;
   }

@@ -1,5 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import { ladderOf, QUERY_LADDER, type Ladder, type QueryStage, type StageWatch } from '@banyan/control';
+import { ladderOf, QUERY_LADDER, type Ladder, type QueryStage, type StageSource } from '@banyan/control';
 import {
   flag,
   resolveOptions,
@@ -35,8 +35,8 @@ export interface QueryEdgeOptions<Request, Response> {
   budget: BudgetOptions;
   /** What the stage `cache` needs; without it the edge has no such stage. */
   cache?: EdgeCacheOptions<Request>;
-  /** The process's stage watch. */
-  stages: StageWatch;
+  /** The process's stage watch, or another flag provider's stages (`fromOpenFeature`, see docs/flags.md). */
+  stages: StageSource;
   /** The stages that this process may run; default all that it has what they need for. The lowest is the floor, the highest the ceiling. */
   supports?: readonly QueryStage[];
   /**

@@ -6,12 +6,12 @@ import {
   stageReportOf,
   type CalibrationReport,
   type EdgeReporting,
-  type EdgeStage,
   type EdgeTask,
   type QueryEdgeReport,
   type QueryStage,
   type ReplayAnswer,
   type RunningStage,
+  type SourcedStage,
 } from '@banyan/control';
 import { BanyanError, systemClock } from '@banyan/runtime';
 import { Bypasses } from './bypasses.js';
@@ -54,7 +54,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
    * Trap: interceptors given to a single call replace those of the client; `guardClient` keeps such calls on the edge.
    */
   readonly interceptor: Interceptor;
-  readonly stage: EdgeStage<'query'>;
+  readonly stage: SourcedStage<'query'>;
   /** For `guardClient`. */
   readonly bypasses: Bypasses;
   readonly #options: ResolvedOptions<Request, Response>;
@@ -117,21 +117,33 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     if (options.method_definition.path !== this.#options.method.path)
       return new InterceptingCall(nextCall(options));
     this.bypasses.ran();
-    const { running } = this.stage;
+    const { running, runningFor } = this.stage;
     const route = { options, nextCall };
+    if (runningFor !== undefined) return new InterceptingCall(this.#askedFor(route, runningFor));
     if (running.ramp !== undefined) return new InterceptingCall(this.#ramp(route, running));
     return this.#route(route, running, running.stage);
   }
 
   /** While a share is in force it takes the request to know the stage, so only then is it waited for. */
   #ramp(route: CallRoute, running: RunningStage<QueryStage>): ProviderCall {
-    const { by, keyOf } = this.#options.ramp;
-    return new RampedCall(route, (request) => {
-      // A request whose key cannot be told has none: it moves last.
-      const key = orUndefined(() => keyOf(request as Request));
-      const stage = stageFor(running, { by, key });
-      return this.#route(route, running, stage);
+    const { by } = this.#options.ramp;
+    return new RampedCall(route, {
+      decide: (request) => stageFor(running, { by, key: this.#keyOf(request) }),
+      open: (stage) => this.#route(route, running, stage),
     });
+  }
+
+  /** Another flag provider may give each key a stage of its own, and answers with a promise. */
+  #askedFor(route: CallRoute, runningFor: AskForStage): ProviderCall {
+    return new RampedCall(route, {
+      decide: (request) => runningFor(this.#keyOf(request)),
+      open: (running) => this.#route(route, running, running.stage),
+    });
+  }
+
+  /** A request whose key cannot be told has none: it moves last. */
+  #keyOf(request: unknown): string | undefined {
+    return orUndefined(() => this.#options.ramp.keyOf(request as Request));
   }
 
   #route(route: CallRoute, running: RunningStage<QueryStage>, stage: QueryStage): InterceptingCall {
@@ -191,6 +203,8 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     return new InterceptingCall(new ReplicaCall(new CacheFirst(parts)));
   }
 }
+
+type AskForStage = NonNullable<SourcedStage<'query'>['runningFor']>;
 
 function rampByOf({ ramp }: { ramp: { by: string } }): { rampBy?: string } {
   return ramp.by === '' ? {} : { rampBy: ramp.by };

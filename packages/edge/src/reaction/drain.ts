@@ -1,4 +1,4 @@
-import type { EdgeStage, Stage } from '@banyan/control';
+import type { SourcedStage, Stage } from '@banyan/control';
 import type { ReactionCall } from './call-metadata.js';
 
 /** How far the receiver's subscriber is for a key; ms since 1970 by the source's clock, undefined: not known. */
@@ -10,12 +10,12 @@ export type ReadUpTo = (of: { source: string; key: string }) => number | undefin
  * turned away: their events bring the effects, in order. What is parked holds up the calls of its key for as long.
  */
 export class Drain {
-  readonly #stage: EdgeStage<'reaction'>;
+  readonly #stage: SourcedStage<'reaction'>;
   readonly #drainMs: number;
   readonly #readUpTo: ReadUpTo;
   #leftEventMs: number | undefined;
 
-  constructor(stage: EdgeStage<'reaction'>, drainMs: number, readUpTo: ReadUpTo) {
+  constructor(stage: SourcedStage<'reaction'>, drainMs: number, readUpTo: ReadUpTo) {
     this.#stage = stage;
     this.#drainMs = drainMs;
     this.#readUpTo = readUpTo;

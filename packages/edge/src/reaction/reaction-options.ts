@@ -1,5 +1,11 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { ladderOf, REACTION_LADDER, type Ladder, type ReactionStage, type StageWatch } from '@banyan/control';
+import {
+  ladderOf,
+  REACTION_LADDER,
+  type Ladder,
+  type ReactionStage,
+  type StageSource,
+} from '@banyan/control';
 import {
   resolveOptions,
   silentLogger,
@@ -28,7 +34,7 @@ export interface ReactionOptions<Request> {
   /** Makes the call: with the origin's metadata, and no longer than its deadline. */
   call: (request: Request, origin: ReactionOrigin) => Promise<unknown>;
   /** The process's stage watch. */
-  stages: StageWatch;
+  stages: StageSource;
   /** The stages that this process may run; default all that there are. */
   supports?: readonly ReactionStage[];
   /** How long the call may take, in ms; default 5000. Whoever caused the reaction waits for it. */
@@ -70,9 +76,9 @@ export function triggersRule<Request>(): OptionRule<readonly Trigger<Request>[]>
   };
 }
 
-export const stagesRule: OptionRule<StageWatch> = {
+export const stagesRule: OptionRule<StageSource> = {
   must: 'a stage watch',
-  check: (value): value is StageWatch => isObject(value) && 'edge' in value,
+  check: (value): value is StageSource => isObject(value) && 'edge' in value,
 };
 
 export const supportsRule: OptionRule<readonly ReactionStage[]> = {

@@ -2,7 +2,7 @@ import type { EventDefinition } from '@banyan/contracts';
 import {
   stageReportOf,
   type EdgeReporting,
-  type EdgeStage,
+  type SourcedStage,
   type ReactionCallerReport,
   type ReactionStage,
   type RunningStage,
@@ -24,7 +24,7 @@ export interface Planned {
 
 /** A reaction whatever its request is. */
 export interface AnyReaction extends EdgeReporting {
-  readonly stage: EdgeStage<'reaction'>;
+  readonly stage: SourcedStage<'reaction'>;
   plan: (event: EventDefinition, data: unknown, running: RunningStage<ReactionStage>) => Planned | undefined;
 }
 
@@ -41,7 +41,7 @@ const none = () => ({ emitted: 0, ok: 0, failed: 0 });
 
 /** One reaction edge at its caller; see `reaction`. */
 export class Reaction<Request> implements AnyReaction {
-  readonly stage: EdgeStage<'reaction'>;
+  readonly stage: SourcedStage<'reaction'>;
   readonly #options: ResolvedReaction<Request>;
   readonly #counts = new ChangeCounts(none);
 

@@ -1,5 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import { ladderOf, type Ladder, type ReactionStage, type StageWatch } from '@banyan/control';
+import { ladderOf, type Ladder, type ReactionStage, type StageSource } from '@banyan/control';
 import {
   resolveOptions,
   text,
@@ -45,7 +45,7 @@ export interface ReceiverOptions<Request, Response> {
   /** The database of the effect; it has the role `subscriber`. */
   pool: Pool;
   /** The process's stage watch. */
-  stages: StageWatch;
+  stages: StageSource;
   /** How the service's rules say no; with `@banyan/service-host`: `domainRefusals`. Default: they never do. */
   refusals?: Refusals;
   /** The stages that this process may run; default all that there are. */

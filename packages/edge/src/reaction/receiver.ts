@@ -3,7 +3,7 @@ import {
   noReactions,
   stageReportOf,
   type EdgeReporting,
-  type EdgeStage,
+  type SourcedStage,
   type ReactionCounts,
   type ReactionReading,
   type ReactionReceiverReport,
@@ -55,7 +55,7 @@ export function receiver<Request, Response>(
 
 /** One reaction edge at its receiver; see `receiver`. */
 export class Receiver<Request, Response> implements EdgeReporting {
-  readonly stage: EdgeStage<'reaction'>;
+  readonly stage: SourcedStage<'reaction'>;
   /** For the subscriber. */
   readonly entries: readonly HandlerEntry[];
   readonly #options: ResolvedReceiver<Request, Response>;

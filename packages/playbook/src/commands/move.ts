@@ -5,6 +5,7 @@ import {
   type ShareMove,
   type StageChanged,
 } from '@banyan/control';
+import { BanyanError } from '@banyan/runtime';
 import type { ControlPlane } from '../control-plane.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { inForce, stageText } from '../show-edge.js';
@@ -39,6 +40,7 @@ export interface MoveContext {
 export async function carryOut(move: PlannedMove, context: MoveContext): Promise<void> {
   const { options, surroundings } = context;
   const { terminal, ended } = surroundings;
+  refuseForeign(move.edge);
   if (options.json !== true) terminal.out(describe(move));
   if (await isWanted(options, terminal)) {
     const changed = await make(move, context);
@@ -48,6 +50,19 @@ export async function carryOut(move: PlannedMove, context: MoveContext): Promise
   if (options.json === true) terminal.out(JSON.stringify({ ok: true, done: false, plan: planOf(move) }));
   else terminal.out('Nothing was changed. Add --yes to do it.');
   ended(EXIT.notYet);
+}
+
+/** A change that its processes do not follow would look made, and move nothing. */
+function refuseForeign({ edge, processes }: EdgeOverview): void {
+  const foreign = processes.find(({ origin }) => origin === 'provider');
+  if (foreign === undefined) return;
+  throw new BanyanError(
+    'BANYAN_STAGE_INVALID',
+    `${edge}: ${foreign.instance} has its stage from another flag provider`,
+    {
+      remedy: 'Change the flag there, or give the edge the process’s own stages.',
+    },
+  );
 }
 
 function describe({ edge, to, why, gate, forced }: PlannedMove): string {
