@@ -1,4 +1,4 @@
-// Copies marked regions of docs/examples/*.ts into the pages that name them. A page says
+// Copies marked regions of docs/examples/*.ts, and of the services' own code, into the pages that name them. A page says
 //   <!-- docs/examples/subscribe.ts#first -->
 // before a code block; the file has `// #region first` and `// #endregion`. With --check it compares instead.
 import { readFile, writeFile } from 'node:fs/promises';
@@ -9,10 +9,11 @@ const PAGES = [
   'docs/edges/shadow.md',
   'docs/edges/cache.md',
   'docs/edges/freshness.md',
-  'docs/flags.md',
+  'docs/edges/declare.md',
+  'README.md',
 ];
 const BLOCK =
-  /(<!-- (docs\/examples\/[\w-]+\.ts)#([\w-]+) -->\n<!-- prettier-ignore -->\n```ts\n)[^]*?(```\n)/g;
+  /(<!-- ((?:docs\/examples|services\/\w+\/src)\/[\w-]+\.ts)#([\w.-]+) -->\n<!-- prettier-ignore -->\n```ts\n)[^]*?(```\n)/g;
 
 const root = new URL('../', import.meta.url);
 

@@ -16,7 +16,7 @@ import { taskActivity } from './task-activity.js';
 
 /** The reactions that are done here: each once, whether its call or its event brings it. */
 
-// #region tasks -> projects.RecordTaskActivity
+// #region projects.RecordTaskActivity
 /** A project counts its open tasks. */
 export function recordTaskActivityReceiver(edges: EdgeProcess, pool: Pool, reactions: Reactions) {
   return edges.receiver({

@@ -11,7 +11,7 @@ import * as store from './task-store.js';
 
 /** The reactions that are done here: each once, whether its call or its event brings it. */
 
-// #region projects -> tasks.ArchiveProjectTasks
+// #region tasks.ArchiveProjectTasks
 /** Archiving a project archives its tasks. */
 export function archiveProjectTasksReceiver(edges: EdgeProcess, pool: Pool, changes: TaskChanges) {
   return edges.receiver({
@@ -29,7 +29,7 @@ export function archiveProjectTasksReceiver(edges: EdgeProcess, pool: Pool, chan
 }
 // #endregion
 
-// #region teams -> tasks.UnassignMember
+// #region tasks.UnassignMember
 /** The tasks of a member who leaves become unassigned. */
 export function unassignMemberReceiver(edges: EdgeProcess, pool: Pool, changes: TaskChanges) {
   return edges.receiver({

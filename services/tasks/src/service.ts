@@ -33,6 +33,7 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
   const { databaseUrl, address, teamsAddress, projectsAddress, natsUrl, stateDir, logger } = options;
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'tasks'] });
   const pool = openPool(databaseUrl, logger);
+  // #region edges
   const edges = new EdgeProcess({ service: 'tasks', natsUrl, stateDir, databaseUrl, logger });
   const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool)]);
   const teams = teamsClient(teamsAddress, [getMembershipEdge(edges, pool)]);
@@ -43,6 +44,7 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
   const unassignMember = unassignMemberReceiver(edges, pool, changes);
   edges.react({ name: 'tasks-reactions', receivers: [archiveProjectTasks, unassignMember] });
   await edges.start();
+  // #endregion
   const parts = { pool, changes, projects, teams, archiveProjectTasks, unassignMember };
   return serve({
     name: 'tasks',
