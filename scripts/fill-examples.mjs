@@ -7,6 +7,7 @@ const PAGES = [
   'docs/subscribe.md',
   'docs/edges/comparison.md',
   'docs/edges/shadow.md',
+  'docs/edges/reactions.md',
   'docs/edges/cache.md',
   'docs/edges/freshness.md',
   'docs/edges/declare.md',
