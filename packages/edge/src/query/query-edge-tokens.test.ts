@@ -71,9 +71,8 @@ describe('an edge at prefer-replica', () => {
   it('waits briefly for a replica that is about to be there', async () => {
     const stand = await behind({ tokens: { waitMs: 10_000, settleMs: 60_000 }, readTimeoutMs: 10_000 });
     await stand.move('prefer-replica');
-    const answer = caller(project('a', 5)).run(() => stand.get('a'));
     catchesUp(stand);
-    expect(await answer).toEqual(projectOf('a', 5));
+    expect(await caller(project('a', 5)).run(() => stand.get('a'))).toEqual(projectOf('a', 5));
     expect(await byReplica(stand)).toBe(1);
     expect(stand.provider.calls).toBe(0);
   });
@@ -143,9 +142,8 @@ describe('an edge at replica', () => {
   it('answers once the replica is there', async () => {
     const stand = await behind({ tokens: { settleMs: 60_000 } });
     await stand.move('replica');
-    const answer = caller(project('a', 5)).run(() => stand.get('a'));
     catchesUp(stand);
-    expect(await answer).toEqual(projectOf('a', 5));
+    expect(await caller(project('a', 5)).run(() => stand.get('a'))).toEqual(projectOf('a', 5));
   });
 
   it('knows that what is gone is gone once the replica has reached the delete', async () => {
