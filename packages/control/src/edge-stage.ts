@@ -1,7 +1,15 @@
 import { parseEdge, type EdgeName } from './edge-name.js';
 import { inShare, type Ramp } from './ramp.js';
 import { rampOf, type StageRecord } from './stage-record.js';
-import { isStageOf, ladderOf, type EdgeKind, type Ladder, type Stage, type StageOf } from './stage.js';
+import {
+  isStageOf,
+  ladderOf,
+  stageBelow,
+  type EdgeKind,
+  type Ladder,
+  type Stage,
+  type StageOf,
+} from './stage.js';
 
 /** The stage that a process runs an edge at, and where it has it from. */
 export interface RunningStage<S extends Stage = Stage> {
@@ -14,10 +22,19 @@ export interface RunningStage<S extends Stage = Stage> {
   /** When the change was made (ISO 8601); empty before the first. */
   readonly since: string;
   /**
-   * `floor`: nothing known · `file`: last known stage, nothing heard yet · `store`: as the bucket has it · `provider`: as
-   * another flag provider has it.
+   * `floor`: no record known · `file`: last known stage, broker not yet heard · `store`: as the bucket has it · `guard`: a
+   * stage below what the change says, see `GuardTrip`.
    */
-  readonly origin: 'floor' | 'file' | 'store' | 'provider';
+  readonly origin: 'floor' | 'file' | 'store' | 'guard';
+}
+
+/** What took an edge of this process back by itself. It holds until a change newer than the one in force. */
+export interface GuardTrip<S extends Stage = Stage> {
+  from: S;
+  to: S;
+  cause: string;
+  /** ISO 8601. */
+  at: string;
 }
 
 /** A record that the bucket holds and this process does not follow, and why. */
@@ -58,6 +75,7 @@ export class EdgeStage<K extends EdgeKind = EdgeKind> {
   #running: RunningStage<StageOf<K>>;
   #record: StageRecord | undefined;
   #held: HeldRecord | undefined;
+  #trip: GuardTrip<StageOf<K>> | undefined;
   #persistedId = '';
   #before: RunningStage<StageOf<K>>;
   readonly #listeners = new Set<() => void>();
@@ -89,6 +107,25 @@ export class EdgeStage<K extends EdgeKind = EdgeKind> {
 
   get held(): HeldRecord | undefined {
     return this.#held;
+  }
+
+  get trip(): GuardTrip<StageOf<K>> | undefined {
+    return this.#trip;
+  }
+
+  /**
+   * Runs one stage lower from the next call on, or during a ramp its lower stage for all keys; in this process only. Undefined,
+   * and nothing changes, if it has tripped under this change already or stands at its floor.
+   */
+  tripBack(cause: string): GuardTrip<StageOf<K>> | undefined {
+    const { stage: from, ramp, change, changeId, since } = this.#running;
+    const to = ramp?.from ?? stageBelow(this.ladder, from);
+    if (to === undefined || this.#trip !== undefined) return undefined;
+    this.#trip = { from, to, cause, at: new Date().toISOString() };
+    this.#before = this.#running;
+    this.#running = { stage: to, change, changeId, since, origin: 'guard' };
+    for (const tell of this.#listeners) tell();
+    return this.#trip;
   }
 
   /** Whether the running change would survive a restart without the broker. */
@@ -137,6 +174,8 @@ export class EdgeStage<K extends EdgeKind = EdgeKind> {
   }
 
   #follow(record: RecordOf<StageOf<K>>): void {
+    if (this.#trip !== undefined && this.#running.changeId === record.changeId) return;
+    this.#trip = undefined;
     this.#before = this.#running;
     this.#record = record;
     this.#running = runningOf(record, 'store');

@@ -77,6 +77,8 @@ export function stageGate(question: GateQuestion, options: GateOptions = {}): Ga
 function processesRun({ reports, changeId }: GateQuestion): Finding[] {
   if (reports.length === 0) return [['not-enough', 'no process reports this edge']];
   const others = reports.filter(({ running }) => running.changeId !== changeId).length;
+  const tripped = reports.find(({ trip }) => trip !== undefined)?.trip;
+  if (tripped !== undefined) return [['fail', `the guard of a process has tripped: ${tripped.cause}`]];
   if (others > 0)
     return [['not-enough', `${others} of ${reports.length} processes do not run the last change yet`]];
   return [['pass', `all ${reports.length} processes run the last change`]];

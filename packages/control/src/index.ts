@@ -48,6 +48,7 @@ export {
   EdgeStage,
   stageFor,
   type EdgeDeclaration,
+  type GuardTrip,
   type HeldRecord,
   type QueryDeclaration,
   type RampKey,

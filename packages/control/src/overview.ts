@@ -1,5 +1,5 @@
 import { sumEvidence } from './evidence-sum.js';
-import type { HeldRecord, RunningStage } from './edge-stage.js';
+import type { GuardTrip, HeldRecord } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
 import { stageGate, type GateOptions } from './gate.js';
 import type { GateVerdict } from './gate-verdict.js';
@@ -76,6 +76,8 @@ export interface ProcessOverview {
   /** Whether it runs the edge's last change. */
   inForce: boolean;
   held?: HeldRecord;
+  /** What took the edge of this process back by itself. */
+  trip?: GuardTrip;
 }
 
 /** Brings records and reports together, one overview an edge, by name. */
@@ -156,14 +158,15 @@ const NOTHING: Last = { stage: 'call', ramp: null, change: 0, changeId: '', sinc
 
 function processOf(process: ProcessReport, report: EdgeReport, changeId: string): ProcessOverview {
   const { service, instance, pid } = process;
-  const { running, held } = report;
-  const { stage, ramp, change, origin } = running;
-  const inForce = running.changeId === changeId;
+  const { running, held, trip } = report;
+  const { stage, ramp, change } = running;
+  const inForce = running.changeId === changeId && trip === undefined;
   const side = report.kind === 'reaction' ? { side: report.side } : {};
   const ramping = ramp === undefined ? {} : { ramp };
   return {
     ...{ service, instance, pid, ...side, stage, ...ramping, change, origin, inForce },
     ...(held === undefined ? {} : { held }),
+    ...(trip === undefined ? {} : { trip }),
   };
 }
 

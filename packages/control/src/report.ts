@@ -1,4 +1,4 @@
-import type { HeldRecord, RunningStage } from './edge-stage.js';
+import type { EdgeStage, GuardTrip, HeldRecord, RunningStage } from './edge-stage.js';
 import type { FlagReport } from './flag/flag-set.js';
 import type { ReactionEdgeReport } from './reaction-report.js';
 import type { SourcedStage } from './stage-source.js';
@@ -48,6 +48,8 @@ export interface StageReport<K extends EdgeKind = EdgeKind> {
     /** Whether the change lies on this process's disk too. */
     persisted: boolean;
   };
+  /** What took the edge of this process back by itself, until a newer change. */
+  trip?: GuardTrip;
   /** A record in the bucket that the process does not follow. */
   held?: HeldRecord;
 }
@@ -223,6 +225,7 @@ export function stageReportOf<K extends EdgeKind>(stage: SourcedStage<K>): Stage
     kind: stage.kind,
     stages: stage.ladder,
     running: { ...stage.running, persisted: stage.persisted },
+    ...(stage.trip === undefined ? {} : { trip: stage.trip }),
     ...(stage.held === undefined ? {} : { held: stage.held }),
   };
 }

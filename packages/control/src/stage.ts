@@ -96,7 +96,7 @@ export function stageAbove(ladder: Ladder, from: Stage): Stage | undefined {
 }
 
 /** The next stage down the ladder; undefined at its floor. */
-export function stageBelow(ladder: Ladder, from: Stage): Stage | undefined {
+export function stageBelow<S extends Stage>(ladder: Ladder<S>, from: Stage): S | undefined {
   return ladder.findLast((stage) => rank(stage) < rank(from));
 }
 

@@ -119,11 +119,14 @@ function showProcess({
   change,
   inForce: current,
   held,
+  trip,
 }: EdgeOverview['processes'][number]): string {
   const holds = held === undefined ? '' : `, holds against change ${held.change ?? '?'}: ${held.reason}`;
   const behind = current ? '' : ` runs ${stageText({ stage, ramp: ramp ?? null })} (change ${change})`;
+  const back =
+    trip === undefined ? '' : `, taken back from ${trip.from} by its guard at ${trip.at}: ${trip.cause}`;
   const end = side === undefined ? '' : `${side} `;
-  return `\n             ${end}${service} pid ${pid} (${instance})${behind}${holds}`;
+  return `\n             ${end}${service} pid ${pid} (${instance})${behind}${back}${holds}`;
 }
 
 /** What was measured, a line a change and stage. */

@@ -5,6 +5,7 @@ import { ComparisonQueue } from './comparison-queue.js';
 import { methodFields } from './method-fields.js';
 import { MismatchLog } from './mismatch-log.js';
 import { MismatchWriter } from './mismatch-writer.js';
+import type { EdgeGuard } from '../guard/edge-guard.js';
 import type { ComparisonSubject } from './strata.js';
 import type { ResolvedOptions } from '../query/query-edge-options.js';
 import type { ReplicaReader } from '../query/replica-reader.js';
@@ -20,7 +21,11 @@ export class EdgeComparison<Request, Response> {
   readonly #abort = new AbortController();
 
   /** @throws BANYAN_OPTION_INVALID for a rule that the method's type does not fit */
-  constructor(options: ResolvedOptions<Request, Response>, reader: ReplicaReader<Request, Response>) {
+  constructor(
+    options: ResolvedOptions<Request, Response>,
+    reader: ReplicaReader<Request, Response>,
+    guard: EdgeGuard,
+  ) {
     const { edge, method, compare, lateDeadlineMs, compareTimeoutMs: timeoutMs, logger } = options;
     const fields = methodFields(method, compare);
     const rules = { version: compare.version, fields: fields.response, lateDeadlineMs };
@@ -28,8 +33,10 @@ export class EdgeComparison<Request, Response> {
     this.#log = new MismatchLog(options.stages.connection, logger);
     const requestBytes = (request: Request): Buffer => method.requestSerialize(request);
     this.#writer = new MismatchWriter({ edge, fields, log: this.#log, requestBytes });
-    const onJudged: ComparerParts<Request, Response>['onJudged'] = (question, judged) =>
+    const onJudged: ComparerParts<Request, Response>['onJudged'] = (question, judged) => {
+      guard.compared(judged.judgement.outcome, question.tally.running.changeId);
       this.#writer.write(question, judged);
+    };
     const subjectOf = (request: Request): ComparisonSubject => subjectIn(options, request);
     const told = { onJudged, subjectOf, logger };
     this.#comparer = new Comparer({ method, reader, rules, queue: this.#queue, timeoutMs, ...told });

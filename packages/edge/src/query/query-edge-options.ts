@@ -20,6 +20,7 @@ import {
   type EdgeCacheOptions,
   type ResolvedCacheOptions,
 } from '../cache/cache-options.js';
+import { resolveGuardOptions, type GuardOptions, type ResolvedGuard } from '../guard/guard-options.js';
 import type { NotFoundStatus } from './replica-first.js';
 import type { EdgeReplica } from './replica.js';
 import type { TokenOptions } from '../tokens/token-options.js';
@@ -63,6 +64,8 @@ export interface QueryEdgeOptions<Request, Response> {
   clockSkewMs?: number;
   /** At `prefer-replica`: how long, in ms, until the provider is asked instead; default 250, half the deadline at most. */
   readTimeoutMs?: number;
+  /** What takes the edge back by itself when the replica does harm. */
+  guard?: GuardOptions;
   /** What callers have seen, and how replicas keep up with it. */
   tokens?: TokenOptions<Response>;
   /** At `replica`: how long a caller without a deadline of its own waits, in ms; default 5000. */
@@ -100,7 +103,7 @@ export interface BudgetOptions {
   stalenessMs: number;
 }
 
-type CheckedOptions<Request, Response> = Omit<QueryEdgeOptions<Request, Response>, 'cache'>;
+type CheckedOptions<Request, Response> = Omit<QueryEdgeOptions<Request, Response>, 'cache' | 'guard'>;
 
 export type ResolvedOptions<Request, Response> = Omit<
   Required<CheckedOptions<Request, Response>>,
@@ -108,6 +111,7 @@ export type ResolvedOptions<Request, Response> = Omit<
 > & {
   ladder: Ladder<QueryStage>;
   compare: ResolvedCompare<Response>;
+  guard: ResolvedGuard;
   /** Undefined: the edge has no cache. */
   cache: ResolvedCacheOptions<Request> | undefined;
 };
@@ -116,12 +120,13 @@ export type ResolvedOptions<Request, Response> = Omit<
 export function resolveQueryEdgeOptions<Request, Response>(
   given: QueryEdgeOptions<Request, Response>,
 ): ResolvedOptions<Request, Response> {
-  const { cache: givenCache, ...others } = given;
+  const { cache: givenCache, guard: givenGuard = {}, ...others } = given;
   const cache = givenCache === undefined ? undefined : resolveCacheOptions(givenCache);
   const stages = cache === undefined ? QUERY_LADDER.filter((stage) => stage !== 'cache') : QUERY_LADDER;
   const options = resolveOptions('query edge', rules<Request, Response>(stages), others);
   const compare = resolveCompareOptions(options.compare);
-  return { ...options, compare, cache, ladder: ladderOf(options.supports) };
+  const guard = resolveGuardOptions(givenGuard);
+  return { ...options, compare, guard, cache, ladder: ladderOf(options.supports) };
 }
 
 /** No group: no request has a key. */

@@ -32,6 +32,7 @@ import { ReplicaCall } from './replica-call.js';
 import { ReplicaFirst } from './replica-first.js';
 import { ReplicaReader } from './replica-reader.js';
 import { TokenReader } from './token-reader.js';
+import { EdgeGuard } from '../guard/edge-guard.js';
 import { EdgeTokens } from '../tokens/edge-tokens.js';
 import { resolveTokenOptions, type ResolvedTokenOptions } from '../tokens/token-options.js';
 
@@ -64,6 +65,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly #tokenReader: TokenReader<Request, Response>;
   readonly #comparison: EdgeComparison<Request, Response>;
   readonly #evidence: Evidence;
+  readonly #guard: EdgeGuard;
   readonly #answers: CachedAnswers<Request, Response> | undefined;
 
   constructor(given: QueryEdgeOptions<Request, Response>) {
@@ -76,8 +78,10 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#tokens = resolveTokenOptions(options.tokens, this.stage.name.provider);
     this.#seen = edgeTokensOf(options, this.#tokens);
     this.#tokenReader = tokenReaderOf(options, this.#tokens, this.#reader);
+    const { stages, guard, logger } = options;
+    this.#guard = new EdgeGuard({ stage: this.stage, connection: stages.connection, options: guard, logger });
     this.#evidence = new Evidence(options.strata);
-    this.#comparison = new EdgeComparison(options, this.#reader);
+    this.#comparison = new EdgeComparison(options, this.#reader, this.#guard);
     this.#answers = answersOf(options, this.#seen);
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
@@ -109,6 +113,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
 
   /** Ends comparisons. Calls go on as before, uncompared. */
   stop(): Promise<void> {
+    this.#guard.stop();
     return this.#comparison.stop();
   }
 
@@ -186,6 +191,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
       stage,
       route,
       tally,
+      guard: this.#guard,
       reader: this.#reader,
       tokenReader: this.#tokenReader,
       caller: this.#seen.ofCaller(),

@@ -6,6 +6,7 @@ import type { ChangeTally } from '../comparison/evidence.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
 import { TOO_LATE, type ReplicaCallParts, type ReplicaDecision } from './replica-call.js';
+import type { EdgeGuard } from '../guard/edge-guard.js';
 import type { ReplicaAnswer, ReplicaReader } from './replica-reader.js';
 import type { TokenReader } from './token-reader.js';
 import type { CallerTokens } from '../tokens/edge-tokens.js';
@@ -22,6 +23,7 @@ export interface ReplicaFirstParts<Request, Response> {
   stage: 'prefer-replica' | 'replica';
   route: CallRoute;
   tally: ChangeTally;
+  guard: Pick<EdgeGuard, 'read'>;
   reader: ReplicaReader<Request, Response>;
   tokenReader: TokenReader<Request, Response>;
   /** What the caller has seen; undefined: nobody keeps it. */
@@ -60,7 +62,9 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
     const readMs = Math.min(timeoutMs, stage === 'replica' ? remainingMs : remainingMs / 2);
     // Less than all of it, so that the caller learns of it in time.
     const waitMs = stage === 'replica' ? readMs * 0.9 : tokenWaitMs;
+    const askedMs = systemClock.monotonicMs();
     const answer = await tokenReader.read(request, caller?.needed(request), { timeoutMs: readMs, waitMs });
+    this.#measured(answer, systemClock.monotonicMs() - askedMs);
     if (answer.kind === 'found') return this.#answer(metadata, request, answer.response);
     tally.fallback(answer.kind === 'failed' ? answer.reason : 'missing');
     if (stage === 'prefer-replica') return { kind: 'pass' };
@@ -87,6 +91,11 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
     return () => {
       if (ok) sample?.();
     };
+  }
+
+  #measured(answer: ReplicaAnswer<Response>, tookMs: number): void {
+    this.#parts.tally.read(tookMs);
+    this.#parts.guard.read(tookMs, answer.kind === 'failed' ? answer.reason : undefined);
   }
 
   #answer(metadata: Metadata, request: Request, response: Response): ReplicaDecision {
