@@ -9,6 +9,7 @@ import { addCalibrate } from './commands/calibrate.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
 import { addInit } from './commands/init.js';
+import { addFlag } from './commands/flag.js';
 import { addMismatch } from './commands/mismatch.js';
 import { addCompletion } from './commands/completion.js';
 import { addDoctor } from './commands/doctor.js';
