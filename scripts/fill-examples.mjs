@@ -12,6 +12,7 @@ const PAGES = [
   'docs/edges/freshness.md',
   'docs/edges/declare.md',
   'README.md',
+  'docs/flags.md',
 ];
 const BLOCK =
   /(<!-- ((?:docs\/examples|services\/\w+\/src)\/[\w-]+\.ts)#([\w.-]+) -->\n<!-- prettier-ignore -->\n```ts\n)[^]*?(```\n)/g;

@@ -22,10 +22,10 @@ export interface RunningStage<S extends Stage = Stage> {
   /** When the change was made (ISO 8601); empty before the first. */
   readonly since: string;
   /**
-   * `floor`: no record known · `file`: last known stage, broker not yet heard · `store`: as the bucket has it · `guard`: a
-   * stage below what the change says, see `GuardTrip`.
+   * `floor`: nothing known · `file`: last known stage, nothing heard yet · `store`: as the bucket has it · `provider`: as
+   * another flag provider has it · `guard`: a stage below what the change says, see `GuardTrip`.
    */
-  readonly origin: 'floor' | 'file' | 'store' | 'guard';
+  readonly origin: 'floor' | 'file' | 'store' | 'provider' | 'guard';
 }
 
 /** What took an edge of this process back by itself. It holds until a change newer than the one in force. */

@@ -1,5 +1,5 @@
 import { sumEvidence } from './evidence-sum.js';
-import type { GuardTrip, HeldRecord } from './edge-stage.js';
+import type { GuardTrip, HeldRecord, RunningStage } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
 import { stageGate, type GateOptions } from './gate.js';
 import type { GateVerdict } from './gate-verdict.js';
@@ -159,7 +159,7 @@ const NOTHING: Last = { stage: 'call', ramp: null, change: 0, changeId: '', sinc
 function processOf(process: ProcessReport, report: EdgeReport, changeId: string): ProcessOverview {
   const { service, instance, pid } = process;
   const { running, held, trip } = report;
-  const { stage, ramp, change } = running;
+  const { stage, ramp, change, origin } = running;
   const inForce = running.changeId === changeId && trip === undefined;
   const side = report.kind === 'reaction' ? { side: report.side } : {};
   const ramping = ramp === undefined ? {} : { ramp };

@@ -1,4 +1,4 @@
-import type { EdgeStage, GuardTrip, HeldRecord, RunningStage } from './edge-stage.js';
+import type { GuardTrip, HeldRecord, RunningStage } from './edge-stage.js';
 import type { FlagReport } from './flag/flag-set.js';
 import type { ReactionEdgeReport } from './reaction-report.js';
 import type { SourcedStage } from './stage-source.js';

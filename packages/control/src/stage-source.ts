@@ -14,7 +14,9 @@ export interface StageSource {
 export type SourcedStage<K extends EdgeKind = EdgeKind> = Pick<
   EdgeStage<K>,
   'name' | 'kind' | 'ladder' | 'running' | 'record' | 'held' | 'persisted' | 'onChange'
-> & {
-  /** There if each call has to be asked for: the stage of a request with this key. Never rejects. */
-  readonly runningFor?: (key: string | undefined) => Promise<RunningStage<StageOf<K>>>;
-};
+> &
+  /** Not there: somebody else decides on the stage, and no guard here can. */
+  Partial<Pick<EdgeStage<K>, 'trip' | 'tripBack'>> & {
+    /** There if each call has to be asked for: the stage of a request with this key. Never rejects. */
+    readonly runningFor?: (key: string | undefined) => Promise<RunningStage<StageOf<K>>>;
+  };

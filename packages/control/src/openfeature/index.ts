@@ -1,1 +1,7 @@
+export {
+  fromOpenFeature,
+  type OpenFeatureStages,
+  type OpenFeatureStagesOptions,
+  type StageClient,
+} from './from-open-feature.js';
 export { banyanProvider, type BanyanProvider, type BanyanProviderOptions } from './banyan-provider.js';

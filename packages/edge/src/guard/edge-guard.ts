@@ -2,7 +2,7 @@ import {
   SequentialTest,
   type ComparisonOutcome,
   type Connection,
-  type EdgeStage,
+  type SourcedStage,
   type FallbackReason,
 } from '@banyan/control';
 import { systemClock, type Logger } from '@banyan/runtime';
@@ -14,8 +14,9 @@ import { WindowCounts } from './window-counts.js';
 const CONFIDENCE = 0.999;
 
 export interface GuardParts {
-  stage: EdgeStage<'query'>;
-  connection: Connection;
+  stage: SourcedStage<'query'>;
+  /** Undefined: there is nobody to tell. */
+  connection: Connection | undefined;
   options: ResolvedGuard;
   logger: Logger;
 }
@@ -79,7 +80,8 @@ export class EdgeGuard {
     const { stage, options } = this.#parts;
     const { running, trip } = stage;
     const answers = running.stage === 'prefer-replica' || running.stage === 'replica';
-    return options.enabled && answers && trip === undefined;
+    // Where another flag provider decides, no guard here can.
+    return options.enabled && answers && trip === undefined && stage.tripBack !== undefined;
   }
 
   #judgeReads(): void {
@@ -109,7 +111,7 @@ export class EdgeGuard {
     const { stage, options, logger } = this.#parts;
     const nowMs = systemClock.monotonicMs();
     if (nowMs - this.#lastTripMs < options.coolDownMs) return;
-    const trip = stage.tripBack(cause);
+    const trip = stage.tripBack?.(cause);
     if (trip === undefined) return;
     this.#lastTripMs = nowMs;
     logger.error('the guard takes an edge back', { edge: stage.name.text, ...trip });

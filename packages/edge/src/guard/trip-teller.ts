@@ -1,12 +1,13 @@
-import { changeStage, type Connection, type EdgeStage, type GuardTrip } from '@banyan/control';
+import { changeStage, type Connection, type GuardTrip, type SourcedStage } from '@banyan/control';
 import { isBanyanError, messageOf, wait, type Logger } from '@banyan/runtime';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
 
 export interface TripTellerParts {
-  stage: EdgeStage<'query'>;
-  connection: Connection;
+  stage: SourcedStage<'query'>;
+  /** Undefined: there is nobody to tell. */
+  connection: Connection | undefined;
   logger: Logger;
 }
 
@@ -35,6 +36,7 @@ export class TripTeller {
   async #told({ from, to, cause }: GuardTrip): Promise<boolean> {
     const { stage, connection, logger } = this.#parts;
     const edge = stage.name.text;
+    if (connection === undefined) return true;
     const write = { edge, stage: to, from, by: 'guard', why: cause, expected: stage.record?.changeId };
     try {
       // Whether all processes run it is for `banyan status` to say.

@@ -210,6 +210,8 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   }
 }
 
+type AskForStage = NonNullable<SourcedStage<'query'>['runningFor']>;
+
 function rampByOf({ ramp }: { ramp: { by: string } }): { rampBy?: string } {
   return ramp.by === '' ? {} : { rampBy: ramp.by };
 }
