@@ -17,6 +17,8 @@ import type { EdgeCache } from '../cache/edge-cache.js';
 import { memoryCache } from '../cache/memory-cache.js';
 import { queryEdge, type QueryEdge } from '../query/query-edge.js';
 import type { QueryEdgeOptions } from '../query/query-edge-options.js';
+import { streamEdge, type StreamEdge } from '../stream/stream-edge.js';
+import type { StreamEdgeOptions } from '../stream/stream-edge-options.js';
 import { reaction, type Reaction } from '../reaction/reaction.js';
 import type { ReactionOptions } from '../reaction/reaction-options.js';
 import { receiver, type EventReading, type Receiver } from '../reaction/receiver.js';
@@ -171,6 +173,15 @@ export class EdgeProcess {
     return edge;
   }
 
+  /** Declares an edge of a streaming method: its interceptor goes into the client, its report into `banyan status`. */
+  stream<Request, Message>(
+    options: Omit<StreamEdgeOptions<Request, Message>, 'stages'>,
+  ): StreamEdge<Request, Message> {
+    const edge = streamEdge({ logger: this.#options.logger, ...options, stages: this.stages });
+    this.#reported.push(edge);
+    return edge;
+  }
+
   /** Declares a method of this process whose callers may retire: its interceptor goes into the server. */
   tombstone(options: Omit<TombstoneOptions, 'stages'>): Tombstone {
     const declared = tombstone({ ...options, stages: this.stages });
@@ -229,7 +240,7 @@ export class EdgeProcess {
     void this.#reporter.start();
     for (const part of this.#parts) void this.#begin(part);
     const deadlineMs = systemClock.monotonicMs() + this.#options.readyTimeoutMs;
-    while (!this.#edges.every(canAnswer) && !this.#abort.signal.aborted) {
+    while (!this.#reported.every(canAnswer) && !this.#abort.signal.aborted) {
       if (systemClock.monotonicMs() >= deadlineMs) return;
       await wait(LOOK_MS, this.#abort.signal);
     }

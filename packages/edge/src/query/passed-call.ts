@@ -5,6 +5,8 @@ import type { CallContext, CallListener, CallRoute, ProviderCall } from './provi
 export interface CallObserver {
   /** The request, just before it is sent. */
   sent: (metadata: Metadata, request: unknown) => void;
+  /** A message, just before the caller has it. */
+  received?: (message: unknown) => void;
   /** The end, just before the caller learns of it. What it returns is run just after. */
   ended: (end: StatusObject, message: unknown) => () => void;
 }
@@ -32,6 +34,7 @@ export class PassedCall extends InterceptingCall {
       onReceiveMetadata: (received) => listener?.onReceiveMetadata?.(received),
       onReceiveMessage: (received: unknown) => {
         message = received ?? undefined;
+        this.#observer.received?.(received);
         listener?.onReceiveMessage?.(received);
       },
       onReceiveStatus: (end) => {

@@ -193,11 +193,11 @@ function rules<Request, Response>(
   };
 }
 
-function object<T extends object>(must: string, fits: (value: object) => boolean): OptionRule<T> {
+export function object<T extends object>(must: string, fits: (value: object) => boolean): OptionRule<T> {
   return { must, check: (value): value is T => typeof value === 'object' && value !== null && fits(value) };
 }
 
-function hasFunctions(value: object, ...names: string[]): boolean {
+export function hasFunctions(value: object, ...names: string[]): boolean {
   return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
@@ -206,7 +206,7 @@ function isUnary(value: object): boolean {
   return typeof path === 'string' && requestStream === false && responseStream === false;
 }
 
-function isSupported(value: object, stages: readonly QueryStage[]): boolean {
+export function isSupported(value: object, stages: readonly QueryStage[]): boolean {
   const known: readonly unknown[] = stages;
   return Array.isArray(value) && value.length > 0 && value.every((stage) => known.includes(stage));
 }

@@ -1,6 +1,4 @@
 import { InterceptingCall, type Interceptor, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
-import type { FileRegistry } from '@bufbuild/protobuf';
-import { hasNoSideEffects } from '@banyan/contracts/descriptors';
 import {
   stageFor,
   stageReportOf,
@@ -13,7 +11,7 @@ import {
   type RunningStage,
   type SourcedStage,
 } from '@banyan/control';
-import { BanyanError, systemClock } from '@banyan/runtime';
+import { systemClock } from '@banyan/runtime';
 import { Bypasses } from './bypasses.js';
 import { CacheFirst } from '../cache/cache-first.js';
 import { CachedAnswers } from '../cache/cached-answers.js';
@@ -31,6 +29,7 @@ import {
 import { ReplicaCall } from './replica-call.js';
 import { ReplicaFirst } from './replica-first.js';
 import { ReplicaReader } from './replica-reader.js';
+import { refuseSideEffects } from './side-effects.js';
 import { TokenReader } from './token-reader.js';
 import { EdgeGuard } from '../guard/edge-guard.js';
 import { EdgeTokens } from '../tokens/edge-tokens.js';
@@ -70,7 +69,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
 
   constructor(given: QueryEdgeOptions<Request, Response>) {
     const options = resolveQueryEdgeOptions(given);
-    refuseSideEffects(options);
+    refuseSideEffects({ ...options, descriptors: options.compare.descriptors });
     this.#options = options;
     this.stage = options.stages.edge({ edge: options.edge, stages: options.ladder, ...rampByOf(options) });
     this.bypasses = new Bypasses(options.edge, options.method.path, options.logger);
@@ -267,18 +266,5 @@ function answersOf<Request, Response>(
   return new CachedAnswers({
     ...parts,
     boundsOf: (request, notBeforeMs) => seen.ofCaller()?.bounds(request, notBeforeMs) ?? { notBeforeMs },
-  });
-}
-
-type SideEffects = Pick<ResolvedOptions<unknown, unknown>, 'edge' | 'sideEffectFree'> & {
-  method: { path: string };
-  compare: { descriptors: FileRegistry | undefined };
-};
-
-function refuseSideEffects({ edge, method, sideEffectFree, compare }: SideEffects): void {
-  if (sideEffectFree || hasNoSideEffects(method.path, compare.descriptors)) return;
-  throw new BanyanError('BANYAN_OPTION_INVALID', `${edge}: ${method.path} is not declared NO_SIDE_EFFECTS`, {
-    remedy:
-      'Declare `option idempotency_level = NO_SIDE_EFFECTS;` on the method, or set sideEffectFree: true.',
   });
 }

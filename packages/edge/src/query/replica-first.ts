@@ -1,8 +1,9 @@
 import { status, type Metadata, type StatusObject } from '@grpc/grpc-js';
-import { BanyanError, isBanyanError, systemClock } from '@banyan/runtime';
+import { systemClock } from '@banyan/runtime';
 import { CallWatch } from './call-watch.js';
 import type { Comparer } from '../comparison/comparer.js';
 import type { ChangeTally } from '../comparison/evidence.js';
+import { failureStatus } from './failure-status.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
 import { TOO_LATE, type ReplicaCallParts, type ReplicaDecision } from './replica-call.js';
@@ -37,8 +38,6 @@ export interface ReplicaFirstParts<Request, Response> {
   comparer: Comparer<Request, Response> | undefined;
 }
 
-type Failed = Extract<ReplicaAnswer<never>, { kind: 'failed' }>;
-
 function timedOut(answer: ReplicaAnswer<unknown>): boolean {
   return answer.kind === 'failed' && answer.reason === 'timeout';
 }
@@ -56,7 +55,7 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
   }
 
   async decide(metadata: Metadata, body: unknown, remainingMs: number): Promise<ReplicaDecision> {
-    const { tokenReader, caller, timeoutMs, stage, tally, tokenWaitMs } = this.#parts;
+    const { tokenReader, caller, timeoutMs, stage, tally, tokenWaitMs, edge, reader } = this.#parts;
     const request = body as Request;
     // Half of what is left, so that the provider has a chance should the replica hang.
     const readMs = Math.min(timeoutMs, stage === 'replica' ? remainingMs : remainingMs / 2);
@@ -72,7 +71,8 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
     if (timedOut(answer) && remainingMs <= timeoutMs) return { kind: 'fail', status: TOO_LATE };
     return {
       kind: 'fail',
-      status: answer.kind === 'failed' ? this.#failure(answer, request) : this.#absence(request),
+      status:
+        answer.kind === 'failed' ? failureStatus(answer, { edge, reader, request }) : this.#absence(request),
     };
   }
 
@@ -111,23 +111,5 @@ export class ReplicaFirst<Request, Response> implements ReplicaCallParts {
 
   #absence(request: Request): Pick<StatusObject, 'code' | 'details'> & Partial<StatusObject> {
     return { code: status.NOT_FOUND, ...this.#parts.notFound(request) };
-  }
-
-  #failure({ reason, cause }: Failed, request: Request): Pick<StatusObject, 'code' | 'details'> {
-    const { edge } = this.#parts;
-    if (isBanyanError(cause, 'BANYAN_REPLICA_BEHIND') || isBanyanError(cause, 'BANYAN_REPLICA_EPOCH'))
-      return { code: status.UNAVAILABLE, details: cause.message };
-    const error =
-      reason === 'stale'
-        ? new BanyanError('BANYAN_REPLICA_STALE', `the replica of ${edge} ${this.#age(request)}`)
-        : new BanyanError('BANYAN_REPLICA_FAILED', `the replica of ${edge} gave no answer (${reason})`);
-    return { code: status.UNAVAILABLE, details: error.message };
-  }
-
-  #age(request: Request): string {
-    const { reader } = this.#parts;
-    const { stalenessMs, budgetMs } = reader.freshness(request);
-    if (stalenessMs !== null) return `is ${stalenessMs} ms old, the budget is ${budgetMs} ms`;
-    return reader.freshness().asOfMs === null ? 'has never started' : 'is behind in what was asked for';
   }
 }
