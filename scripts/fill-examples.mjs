@@ -5,9 +5,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 const PAGES = [
   'docs/subscribe.md',
+  'docs/edges/adapters.md',
   'docs/edges/comparison.md',
   'docs/edges/shadow.md',
   'docs/edges/reactions.md',
+  'docs/edges/streams.md',
   'docs/edges/cache.md',
   'docs/edges/freshness.md',
   'docs/edges/declare.md',
