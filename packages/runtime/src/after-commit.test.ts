@@ -21,8 +21,12 @@ it('does nothing for a transaction that is rolled back, nor for what a savepoint
     return Promise.reject(new Error('rolled back'));
   });
   await expect(failed).rejects.toThrow('rolled back');
+  const keep = (): Promise<void> => {
+    afterCommit(tell('kept'));
+    return Promise.resolve();
+  };
   await committing(async () => {
-    await unlessUndone(() => Promise.resolve(afterCommit(tell('kept'))));
+    await unlessUndone(keep);
     const undone = unlessUndone(() => {
       afterCommit(tell('undone'));
       return Promise.reject(new Error('no'));
