@@ -17,7 +17,7 @@ const OPTIONS = [
   ['Tail of a source', 'packages/subscriber/src/tail/options.ts', 'SourceTailOptions'],
   ['Scenario', 'packages/subscriber/src/testing-kit/scenario.ts', 'ScenarioOptions'],
   ['Query edge', 'packages/edge/src/query/query-edge-options.ts', 'QueryEdgeOptions'],
-  ['Stream edge', 'packages/edge/src/stream/stream-edge-options.ts', 'StreamEdgeOptions'],
+  ['Query edge guard', 'packages/edge/src/guard/guard-options.ts', 'GuardOptions'],
   ['Reaction at its caller', 'packages/edge/src/reaction/reaction-options.ts', 'ReactionOptions'],
   ['Reaction at its receiver', 'packages/edge/src/reaction/receiver-options.ts', 'ReceiverOptions'],
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
