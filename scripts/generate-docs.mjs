@@ -18,6 +18,7 @@ const OPTIONS = [
   ['Scenario', 'packages/subscriber/src/testing-kit/scenario.ts', 'ScenarioOptions'],
   ['Query edge', 'packages/edge/src/query/query-edge-options.ts', 'QueryEdgeOptions'],
   ['Query edge guard', 'packages/edge/src/guard/guard-options.ts', 'GuardOptions'],
+  ['Stream edge', 'packages/edge/src/stream/stream-edge-options.ts', 'StreamEdgeOptions'],
   ['Reaction at its caller', 'packages/edge/src/reaction/reaction-options.ts', 'ReactionOptions'],
   ['Reaction at its receiver', 'packages/edge/src/reaction/receiver-options.ts', 'ReceiverOptions'],
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],

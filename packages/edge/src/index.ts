@@ -10,6 +10,9 @@ export type { AnswersAbout, FollowedReplica } from './process/followed-replica.j
 export { queryEdge, QueryEdge } from './query/query-edge.js';
 export type { BudgetOptions, QueryEdgeOptions, RampOptions } from './query/query-edge-options.js';
 export type { GuardOptions } from './guard/guard-options.js';
+export { streamEdge, StreamEdge } from './stream/stream-edge.js';
+export type { StreamEdgeOptions, StreamStage } from './stream/stream-edge-options.js';
+export type { Messages, StreamReplica } from './stream/stream-replica.js';
 export type { CompareOptions } from './comparison/compare-options.js';
 export type { FieldEquality } from './comparison/fields/field-rules.js';
 export type { NotFoundStatus } from './query/replica-first.js';
