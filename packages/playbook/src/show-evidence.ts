@@ -18,6 +18,7 @@ export function evidenceLines({ edge, processes, changes }: EdgeEvidence): strin
 function queryLines({ evidence }: QueryOverview): string[] {
   return [
     ...section('Measured by all processes, by change', showEvidence(evidence)),
+    ...section('Compared, by stratum', evidence.flatMap(strataLines)),
     ...section('Not answered by the replica', evidence.flatMap(fallbackLine)),
     ...section('Cache', evidence.flatMap(cacheLine)),
     ...section('Not equal', evidence.flatMap(showCounterexamples)),
@@ -40,6 +41,17 @@ function countsIn(value: unknown): string[] {
   if (typeof value === 'number') return value === 0 ? [] : [`${value} emitted`];
   if (typeof value !== 'object' || value === null) return [];
   return nonZero(value as Record<string, number>);
+}
+
+function strataLines({ change, stage, strata, keysCompared }: ChangeEvidence): string[] {
+  const at = `change ${change} ${stage}`;
+  const keys =
+    keysCompared === undefined || keysCompared === 0 ? [] : [`${at}: ${keysCompared} distinct keys`];
+  const counted = Object.entries(strata ?? {});
+  return [
+    ...keys,
+    ...counted.map(([name, counts]) => `${at} ${name}: ${nonZero(counts).join(', ') || 'none'}`),
+  ];
 }
 
 function fallbackLine({ change, stage, fallbacks }: ChangeEvidence): string[] {

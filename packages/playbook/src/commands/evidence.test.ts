@@ -32,6 +32,8 @@ it('shows what all processes measured, each for itself, and what changes were de
   for (const edge of edges)
     edge.measured = {
       comparisons: { ...noComparisons(), equal: 321, wrong: 1 },
+      strata: { small: { ...noComparisons(), equal: 300 }, large: { ...noComparisons(), wrong: 1 } },
+      keysCompared: 40,
       fallbacks: { ...noFallbacks(), stale: 5 },
       counterexamples: [{ ...differs, fields: ['status'] }],
     };
@@ -40,6 +42,9 @@ it('shows what all processes measured, each for itself, and what changes were de
   expect(out).toContain('642');
   expect(out.match(/ 321 /g)).toHaveLength(2);
   expect(out).toContain('change 1 shadow: stale 10');
+  expect(out).toContain('change 1 shadow: 40 distinct keys');
+  expect(out).toContain('change 1 shadow small: equal 600');
+  expect(out).toContain('change 1 shadow large: wrong 2');
   expect(out).toContain('wrong in status at version 7');
   expect(out).toContain('call -> shadow  by ann: first try');
   expect(out).toContain('gate pass: all 2 processes run the last change');
