@@ -70,6 +70,7 @@ describe('the schema of a shard', () => {
       'lock_key',
       'max_event_bytes',
       'partition_of',
+      'present_epoch',
       'refuse_stray',
       'refuse_truncate',
       'release_debezium_outbox',
