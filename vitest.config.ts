@@ -16,6 +16,7 @@ export default defineConfig({
     globalSetup: ['packages/devstack/src/vitest-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     maxWorkers: 2,
   },
 });

@@ -109,7 +109,7 @@ it('shares a Redis', async () => {
   ends.push(() => redis.stop());
   const store: EdgeCache = sharedCache(redis.url);
   ends.push(() => store.close());
-  await vi.waitFor(() => store.flush('projects'));
+  await vi.waitFor(() => store.flush('projects'), { timeout: 10_000 });
   expect(store.status.flushes).toBeGreaterThan(0);
   expect(memoryCache().status.flushes).toBe(0);
 });

@@ -53,7 +53,9 @@ it('takes an edge’s stage from another provider', async () => {
   const flags = { [EDGE]: { variants, defaultVariant: 'shadow' as const, disabled: false } };
   const source = await follow(new TypedInMemoryProvider(flags), `${folder.path}/other`);
   const edge = source.edge({ edge: EDGE, stages: ['call', 'shadow'] });
-  await vi.waitFor(() => expect(edge.running).toMatchObject({ stage: 'shadow', origin: 'provider' }));
+  await vi.waitFor(() => expect(edge.running).toMatchObject({ stage: 'shadow', origin: 'provider' }), {
+    timeout: 10_000,
+  });
   await source.stop();
 });
 

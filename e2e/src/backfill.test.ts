@@ -73,8 +73,11 @@ it('is shown, paused, resumed and cancelled from the terminal', async () => {
 }, 60_000);
 
 it('says who is known when a replica is not', async () => {
-  await vi.waitFor(async () => {
-    const { code, out } = await system.banyan('backfill', system.table.slice(0, -1));
-    expect([code, out]).toEqual([1, expect.stringContaining(`did you mean ${system.table}?`)]);
-  });
+  await vi.waitFor(
+    async () => {
+      const { code, out } = await system.banyan('backfill', system.table.slice(0, -1));
+      expect([code, out]).toEqual([1, expect.stringContaining(`did you mean ${system.table}?`)]);
+    },
+    { timeout: 10_000 },
+  );
 }, 30_000);

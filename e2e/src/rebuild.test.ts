@@ -62,7 +62,7 @@ it('shows wrong, missing and extra rows, and is rid of them after the swap, whil
   expect(swapped.out).toMatch(/the old table was dropped/);
   expect(swapped.code).toBe(0);
   const { changes } = system.writers;
-  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(changes + 20));
+  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(changes + 20), { timeout: 20_000 });
   await expectEqual();
 }, 60_000);
 
@@ -161,10 +161,13 @@ it.each([
   async (_what, make, message) => {
     system.follow();
     await query(make(system.table));
-    await vi.waitFor(async () => {
-      const { code, out } = await system.banyan('rebuild', system.table);
-      expect([code, out]).toEqual([1, expect.stringMatching(message)]);
-    });
+    await vi.waitFor(
+      async () => {
+        const { code, out } = await system.banyan('rebuild', system.table);
+        expect([code, out]).toEqual([1, expect.stringMatching(message)]);
+      },
+      { timeout: 10_000 },
+    );
     expect((await query('select from banyan.rebuild')).rows).toHaveLength(0);
   },
   30_000,
@@ -187,7 +190,7 @@ it('makes up for an event that was skipped before: its key counts as stale no lo
   );
   const asOf = (): number | undefined =>
     reading.freshness({ source: system.source, key: 'project/7' }).asOfMs;
-  await vi.waitFor(() => expect(asOf()).toBeUndefined());
+  await vi.waitFor(() => expect(asOf()).toBeUndefined(), { timeout: 10_000 });
   expect((await system.banyan('rebuild', table, '--yes')).code).toBe(0);
   expect((await query('select from banyan.parked_key')).rows).toHaveLength(0);
   await vi.waitFor(() => expect(asOf()).toBeDefined(), { timeout: 10_000 });
@@ -207,7 +210,7 @@ it('is given up without a trace', async () => {
     (await query(`select from pg_class where relname like '${table.slice(0, 30)}%\\_new\\_%'`)).rows,
   ).toHaveLength(0);
   system.writers.start(1);
-  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(20));
+  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(20), { timeout: 20_000 });
   await expectEqual();
 }, 60_000);
 

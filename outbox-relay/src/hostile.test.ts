@@ -249,7 +249,7 @@ describe('the database', () => {
       await pool.end();
       await postgres.stop();
     }
-  });
+  }, 120_000);
 });
 
 /** Of so many events, one after the other: from before the commit until the stream's message is heard. */

@@ -195,7 +195,7 @@ describe('the stream as the cursor', () => {
     header.set('Banyan-Position', '1.2');
     header.delete('Nats-Expected-Last-Sequence');
     nats.connection.publish(subject, 'not the relay', { headers: header });
-    await vi.waitFor(async () => expect(await messages()).toBe(2));
+    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 10_000 });
     await refusing(startRelay(), 'BANYAN_OTHER_HISTORY');
   });
 });
@@ -206,7 +206,7 @@ describe('the fence', () => {
     const relay = startRelay();
     await acked(relay, 1);
     nats.connection.publish(`evt.${source}.stranger`, 'x');
-    await vi.waitFor(async () => expect(await messages()).toBe(2));
+    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 10_000 });
     await emit('b');
     await refusing(relay, 'BANYAN_OTHER_HISTORY');
     expect(await messages()).toBe(2);
@@ -221,7 +221,7 @@ describe('the fence', () => {
     header.set('Banyan-Position', '1.3');
     header.delete('Nats-Expected-Last-Sequence');
     nats.connection.publish(subject, 'as if 1.2 had been refused', { headers: header });
-    await vi.waitFor(async () => expect(await messages()).toBe(2));
+    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 10_000 });
     const next = startRelay();
     await refusing(next, 'BANYAN_STREAM_HOLE');
     expect(next.status.because).toContain('goes from n 1 (message 1) to n 3 (message 2)');
@@ -231,7 +231,7 @@ describe('the fence', () => {
     const first = startRelay();
     await leading(first);
     const second = startRelay({ standbyIntervalMs: 50 });
-    await vi.waitFor(() => expect(second.status.state).toBe('standby'));
+    await vi.waitFor(() => expect(second.status.state).toBe('standby'), { timeout: 10_000 });
     await emit('a');
     await acked(first, 1);
     await first.stop();

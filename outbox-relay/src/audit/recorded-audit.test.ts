@@ -130,5 +130,5 @@ it('holds nothing in the database while it runs, so that slots can be emptied me
     onProgress: () => void database.pool.query(running).then(({ rowCount }) => seen.push(rowCount ?? -1)),
     eventsPerSecond: 40,
   });
-  await vi.waitFor(() => expect(seen).toEqual([0]));
+  await vi.waitFor(() => expect(seen).toEqual([0]), { timeout: 10_000 });
 });

@@ -78,7 +78,7 @@ describe('the stage watch of a process', () => {
     const before = startWatch('one');
     await change('replica');
     await runs(before, { stage: 'replica' });
-    await vi.waitFor(() => expect(before.persisted).toBe(true));
+    await vi.waitFor(() => expect(before.persisted).toBe(true), { timeout: 10_000 });
     expect(startWatch('one', NEVER).running).toMatchObject({ stage: 'replica', change: 1, origin: 'file' });
 
     let arrive: (arrived: NatsConnection) => void = () => undefined;
@@ -140,9 +140,9 @@ describe('the stage watch of a process', () => {
     await runs(stage, { change: 1 });
     const bucket = await new Kvm(connection).open(STAGE_BUCKET);
     await bucket.put(parseEdge(EDGE).key, 'rubbish');
-    await vi.waitFor(() => expect(stage.held).toEqual({ reason: 'unreadable' }));
+    await vi.waitFor(() => expect(stage.held).toEqual({ reason: 'unreadable' }), { timeout: 10_000 });
     await bucket.delete(parseEdge(EDGE).key);
-    await vi.waitFor(async () => expect(await stored()).toMatchObject({ change: 1 }));
+    await vi.waitFor(async () => expect(await stored()).toMatchObject({ change: 1 }), { timeout: 10_000 });
     expect(stage.running).toMatchObject({ stage: 'shadow', change: 1 });
   });
 

@@ -71,7 +71,7 @@ describe('a hosted service', () => {
       unary(inner.client.getTeam.bind(inner.client), request, context),
     );
     const call = outer.client.getTeam({ id: 't' }, () => undefined);
-    await vi.waitFor(() => expect(inner.calls()).toBe(1));
+    await vi.waitFor(() => expect(inner.calls()).toBe(1), { timeout: 10_000 });
     call.cancel();
     expect(await ended.promise).toMatchObject({ code: Code.CANCELLED });
   });
@@ -147,7 +147,7 @@ describe('stopping', () => {
     const closed = vi.fn(() => Promise.resolve());
     const { client, host, calls } = await start(() => gate.promise, { onStop: [closed] });
     const answer = unary(client.getTeam.bind(client), { id: 't' });
-    await vi.waitFor(() => expect(calls()).toBe(1));
+    await vi.waitFor(() => expect(calls()).toBe(1), { timeout: 10_000 });
     const stopped = host.stop();
     const late = clientFor(TeamsServiceClient, host.address, { caller: 'late' });
     open.clients.push(late);
@@ -163,7 +163,7 @@ describe('stopping', () => {
     const gate = gateOf<GetTeamResponse>();
     const { client, host, calls } = await start(() => gate.promise, { drainMs: 50 });
     const lost = failure(client);
-    await vi.waitFor(() => expect(calls()).toBe(1));
+    await vi.waitFor(() => expect(calls()).toBe(1), { timeout: 10_000 });
     await host.stop();
     expect((await lost).code).toBeGreaterThan(0);
     gate.resolve(team('t'));

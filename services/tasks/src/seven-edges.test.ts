@@ -131,7 +131,7 @@ describe('a service that lacks a setting', () => {
     const child = spawn(process.execPath, [mainOf('teams')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
     const printed: string[] = [];
     for await (const line of createInterface({ input: child.stderr })) printed.push(line);
-    await vi.waitFor(() => expect(child.exitCode).toBe(1));
+    await vi.waitFor(() => expect(child.exitCode).toBe(1), { timeout: 10_000 });
     expect(printed.join()).toContain('environment variable DATABASE_URL must be set');
   });
 });

@@ -109,8 +109,8 @@ describe('a membership', () => {
 
   it('begins once, however many add the same person at the same time', async () => {
     const { id: teamId } = await create('Roots');
-    const people = Array.from({ length: 10 }, (_, i) => ({ teamId, memberId: `m${i}` }));
-    const added = await Promise.all(people.flatMap((key) => Array.from({ length: 8 }, () => add(key))));
+    const people = Array.from({ length: 5 }, (_, i) => ({ teamId, memberId: `m${i}` }));
+    const added = await Promise.all(people.flatMap((key) => Array.from({ length: 6 }, () => add(key))));
     expect(new Set(added.map((one) => one?.version))).toEqual(new Set([1]));
     for (const { memberId } of people) {
       expect(await published('membership', `${teamId}.${memberId}`)).toHaveLength(1);

@@ -73,7 +73,7 @@ describe('the flags of a process', () => {
   it('are what they last were where the broker is not', async () => {
     await set(true, { share: 50, keys: ['p7'] });
     const before = flagsOf('one');
-    await vi.waitFor(() => expect(before.report()).toMatchObject([{ persisted: true }]));
+    await vi.waitFor(() => expect(before.report()).toMatchObject([{ persisted: true }]), { timeout: 10_000 });
     const after = flagsOf('one', NEVER);
     expect(after.answer(FLAG, 'p7')).toMatchObject({
       value: true,
@@ -107,7 +107,9 @@ describe('the flags of a process', () => {
     const bucket = await new Kvm(connection).open(STAGE_BUCKET);
     await bucket.put(`_flag.${FLAG}`, '{"value":1}');
     await bucket.delete(`_flag.${FLAG}`);
-    await vi.waitFor(async () => expect(await (await FlagStore.open(connection)).read(FLAG)).toBeDefined());
+    await vi.waitFor(async () => expect(await (await FlagStore.open(connection)).read(FLAG)).toBeDefined(), {
+      timeout: 10_000,
+    });
     expect(flags.answer(FLAG)?.value).toBe(true);
     expect(changed).not.toHaveBeenCalled();
   });

@@ -181,7 +181,9 @@ describe('the OpenFeature provider', () => {
     await set(true);
     await move('shadow');
     const before = await clientOf('one');
-    await vi.waitFor(async () => expect(await before.getStringValue(EDGE, '')).toBe('shadow'));
+    await vi.waitFor(async () => expect(await before.getStringValue(EDGE, '')).toBe('shadow'), {
+      timeout: 10_000,
+    });
     await OpenFeature.close();
     await Promise.all(watches.splice(0).map((watch) => watch.stop()));
 
@@ -191,7 +193,9 @@ describe('the OpenFeature provider', () => {
     stages.edge({ edge: EDGE, stages: QUERY_LADDER });
     await OpenFeature.setProviderAndWait('alone', banyanProvider({ stages, readyTimeoutMs: 0 }));
     const client = OpenFeature.getClient('alone');
-    await vi.waitFor(() => expect(client.providerStatus).toBe(ServerProviderStatus.STALE));
+    await vi.waitFor(() => expect(client.providerStatus).toBe(ServerProviderStatus.STALE), {
+      timeout: 10_000,
+    });
     const known = { reason: 'STALE', flagMetadata: { change: 1, origin: 'file' } };
     expect(await client.getBooleanDetails(FLAG, false)).toMatchObject({ value: true, ...known });
     expect(await client.getStringDetails(EDGE, '')).toMatchObject({ value: 'shadow', ...known });

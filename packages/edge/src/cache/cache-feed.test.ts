@@ -101,12 +101,12 @@ describe('the feed of a cache', () => {
     const missing = `${stream.source}-1`;
     feed = cacheFeed({ cache, nats: nats.connection, sources: [stream.source, missing], pollIntervalMs: 20 });
     await feed.start();
-    await vi.waitFor(() => expect(feed?.status[0]?.state).toBe('following'));
+    await vi.waitFor(() => expect(feed?.status[0]?.state).toBe('following'), { timeout: 10_000 });
     for (let i = 0; i < 3; i++) {
       stream.beat();
       await stream.renamed('a');
     }
-    await vi.waitFor(() => expect(cache.status.invalidations).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(cache.status.invalidations).toBeGreaterThan(0), { timeout: 10_000 });
     expect(cache.asOfMs(stream.source)).toBeUndefined();
   });
 

@@ -138,7 +138,7 @@ describe.each(KINDS)('a cache %s', (name, open, numRuns) => {
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { maxLength: 60, size: 'max' }), async (steps) => {
         const caches = open(crypto.randomUUID());
-        for (const cache of caches) await vi.waitFor(() => cache.flush('projects'));
+        for (const cache of caches) await vi.waitFor(() => cache.flush('projects'), { timeout: 10_000 });
         const world = new World(caches, name === 'in Redis');
         for (const step of steps) await world.step(step);
         await Promise.all(caches.map((cache) => cache.close()));

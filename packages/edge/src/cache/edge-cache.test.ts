@@ -33,7 +33,7 @@ describe.each(KINDS)('a cache in %s', (name, open) => {
 
   beforeEach(async () => {
     cache = open(`${name}-${crypto.randomUUID()}`);
-    await vi.waitFor(() => cache.lookup(question({ key: 'is it there' })));
+    await vi.waitFor(() => cache.lookup(question({ key: 'is it there' })), { timeout: 10_000 });
   });
   afterEach(() => cache.close());
 
@@ -113,7 +113,7 @@ describe.each(KINDS)('a cache in %s', (name, open) => {
 
   it('forgets after its time', async () => {
     await (await lease()).fill(entry('a'), 30);
-    await vi.waitFor(async () => expect(await words()).toBeUndefined());
+    await vi.waitFor(async () => expect(await words()).toBeUndefined(), { timeout: 10_000 });
   });
 
   it('gives no answer that is older than asked for, unless its source was heard of since', async () => {

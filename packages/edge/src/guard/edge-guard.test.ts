@@ -134,7 +134,9 @@ describe('the guard', () => {
       running: { stage: 'prefer-replica', change: 1, origin: 'guard' },
       trip: { from: 'replica', to: 'prefer-replica', cause: 'errors: 2 of 2 reads of the replica failed' },
     });
-    await vi.waitFor(() => expect(stand.edge.stage.running).toMatchObject({ change: 2, origin: 'store' }));
+    await vi.waitFor(() => expect(stand.edge.stage.running).toMatchObject({ change: 2, origin: 'store' }), {
+      timeout: 10_000,
+    });
     expect(stand.edge.report(false).trip).toBeUndefined();
   });
 
@@ -144,7 +146,7 @@ describe('the guard', () => {
     spoil(stand);
     await callUntilTripped(stand);
     await told(stand);
-    await vi.waitFor(() => expect(stand.edge.stage.running.origin).toBe('store'));
+    await vi.waitFor(() => expect(stand.edge.stage.running.origin).toBe('store'), { timeout: 10_000 });
     await stand.move('prefer-replica');
     await call(stand, 40);
     await stand.edge.settled();

@@ -108,7 +108,7 @@ it('tells of a part that cannot start, and starts the others', async () => {
   edges.add({ start: () => Promise.reject(new Error('no')), stop: () => undefined });
   const second = edges.add({ start: vi.fn(), stop: vi.fn() });
   await edges.start();
-  await vi.waitFor(() => expect(told).toEqual([[expect.any(String), { error: 'no' }]]));
+  await vi.waitFor(() => expect(told).toEqual([[expect.any(String), { error: 'no' }]]), { timeout: 10_000 });
   expect(second.start).toHaveBeenCalledOnce();
 });
 

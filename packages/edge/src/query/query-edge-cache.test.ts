@@ -105,7 +105,9 @@ describe('an edge at the stage cache', () => {
     expect(await stand.failure('a')).toMatchObject(absent);
     expect(stand.provider.calls).toBe(1);
     stand.put('a');
-    await vi.waitFor(async () => expect(await stand.get('a')).toEqual(projectOf('a', 1)));
+    await vi.waitFor(async () => expect(await stand.get('a')).toEqual(projectOf('a', 1)), {
+      timeout: 10_000,
+    });
     stand.provider.handler = (_call, answer) => answer({ code: status.PERMISSION_DENIED, details: 'no' });
     for (const id of ['b', 'b'])
       expect(await stand.failure(id)).toMatchObject({ code: status.PERMISSION_DENIED });
@@ -117,10 +119,13 @@ describe('an edge at the stage cache', () => {
     const stand = await standAt({ ttlMs: 50, maxEntryBytes: 200 });
     stand.put('a');
     await stand.get('a');
-    await vi.waitFor(async () => {
-      await stand.get('a');
-      expect(stand.provider.calls).toBeGreaterThan(1);
-    });
+    await vi.waitFor(
+      async () => {
+        await stand.get('a');
+        expect(stand.provider.calls).toBeGreaterThan(1);
+      },
+      { timeout: 10_000 },
+    );
     stand.provider.rows.set('b', projectOf('b', 1, 'x'.repeat(300)));
     const before = stand.provider.calls;
     await stand.get('b');
@@ -139,10 +144,13 @@ describe('an edge at the stage cache', () => {
       await stand.get('a');
     }
     expect(stand.provider.calls).toBe(1);
-    await vi.waitFor(async () => {
-      await stand.get('a');
-      expect(stand.provider.calls).toBe(2);
-    });
+    await vi.waitFor(
+      async () => {
+        await stand.get('a');
+        expect(stand.provider.calls).toBe(2);
+      },
+      { timeout: 10_000 },
+    );
   });
 });
 

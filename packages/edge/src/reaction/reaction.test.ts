@@ -124,7 +124,7 @@ describe('the second of call and event', () => {
       await untilSomebodyWaits();
       expect(answered).toBeUndefined();
     });
-    await vi.waitFor(() => expect(answered).toEqual({ note: 'p1 by event' }));
+    await vi.waitFor(() => expect(answered).toEqual({ note: 'p1 by event' }), { timeout: 10_000 });
     expect(await stand.effects()).toEqual(['p1 by event']);
   });
 
@@ -292,10 +292,13 @@ async function originOf(id: string) {
 
 /** A statement waits for another transaction. */
 async function untilSomebodyWaits(): Promise<void> {
-  await vi.waitFor(async () => {
-    const { rows } = await stand.database.pool.query(
-      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    expect(rows).toHaveLength(1);
-  });
+  await vi.waitFor(
+    async () => {
+      const { rows } = await stand.database.pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      expect(rows).toHaveLength(1);
+    },
+    { timeout: 10_000 },
+  );
 }

@@ -149,7 +149,7 @@ describe('a backfill', () => {
   it('goes on in another process when the one that held it has gone silent', async () => {
     const first = start({ chunkRows: 10, rowsPerSecond: 200, leaseMs: 500 });
     await ask('start');
-    await vi.waitFor(async () => expect((await emitted()).length).toBeGreaterThan(20));
+    await vi.waitFor(async () => expect((await emitted()).length).toBeGreaterThan(20), { timeout: 10_000 });
     await first.stop();
     await database.pool.query(
       `update banyan.backfill set held_by = 'gone', held_until = clock_timestamp() + interval '300 ms'`,
@@ -186,7 +186,7 @@ describe('a backfill among writers', () => {
     const writer = await holdOpen('select 1 from project limit 1');
     start();
     await ask('start');
-    await vi.waitFor(async () => expect((await ask('status')).waitsFor).toHaveLength(1));
+    await vi.waitFor(async () => expect((await ask('status')).waitsFor).toHaveLength(1), { timeout: 10_000 });
     const { pid } = (await writer.client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!;
     const status = await ask('status');
     expect(status.waitsFor[0]).toMatchObject({ pid, ageMs: expect.any(Number) });
@@ -213,7 +213,9 @@ describe('a backfill among writers', () => {
     await database.pool.query(`update banyan.backfill set waits_for = array_remove(waits_for, $1)`, [
       row.rows[0]!.t[0],
     ]);
-    await vi.waitFor(async () => expect((await ask('status')).lastError).toMatch(/lock timeout/));
+    await vi.waitFor(async () => expect((await ask('status')).lastError).toMatch(/lock timeout/), {
+      timeout: 10_000,
+    });
     expect((await emitted()).length).toBeLessThan(250);
     await writer.end();
     await untilState('done');
@@ -232,7 +234,7 @@ describe('an operator', () => {
   it('pauses a backfill, and it goes on from there', async () => {
     start({ rowsPerSecond: 300 });
     await ask('start');
-    await vi.waitFor(async () => expect((await emitted()).length).toBeGreaterThan(10));
+    await vi.waitFor(async () => expect((await emitted()).length).toBeGreaterThan(10), { timeout: 10_000 });
     expect(await ask('pause')).toMatchObject({ state: 'paused' });
     const before = (await ask('status')).emitted;
     expect(before).toBeLessThan(500);
@@ -249,7 +251,7 @@ describe('an operator', () => {
   it('cancels a backfill for good', async () => {
     start({ rowsPerSecond: 100 });
     await ask('start');
-    await vi.waitFor(async () => expect((await emitted()).length).toBeGreaterThan(10));
+    await vi.waitFor(async () => expect((await emitted()).length).toBeGreaterThan(10), { timeout: 10_000 });
     expect(await ask('cancel')).toMatchObject({ state: 'cancelled' });
     expect(await answer({ do: 'resume' })).toMatchObject({ error: { code: 'BANYAN_BACKFILL_REFUSED' } });
   });
@@ -297,8 +299,9 @@ describe('a backfill slows down', () => {
     lagMs = 60_000;
     start();
     await ask('start');
-    await vi.waitFor(async () =>
-      expect((await ask('status')).slowedBy).toMatch(/take \d+ ms to reach the stream/),
+    await vi.waitFor(
+      async () => expect((await ask('status')).slowedBy).toMatch(/take \d+ ms to reach the stream/),
+      { timeout: 10_000 },
     );
     expect(await emitted()).toEqual([]);
     lagMs = 0;
@@ -310,7 +313,9 @@ describe('a backfill slows down', () => {
     clearInterval(beating);
     start();
     await ask('start');
-    await vi.waitFor(async () => expect((await ask('status')).slowedBy).toMatch(/no heartbeat/));
+    await vi.waitFor(async () => expect((await ask('status')).slowedBy).toMatch(/no heartbeat/), {
+      timeout: 10_000,
+    });
     expect(await emitted()).toEqual([]);
   });
 });

@@ -212,9 +212,9 @@ describe('a replica in memory', () => {
     const made = memory({ fill: 'stream' });
     await made.untilFilled(FILLED);
     await source.publish(source.next('a', 2), { payload: 'no JSON' });
-    await vi.waitFor(() => expect(() => made.get('a')).toThrow(/entry a is behind: /));
+    await vi.waitFor(() => expect(() => made.get('a')).toThrow(/entry a is behind: /), { timeout: 10_000 });
     expect(made.get('b')).toBe(1);
     await source.publish(source.next('a', 3));
-    await vi.waitFor(() => expect(made.get('a')).toBe(3));
+    await vi.waitFor(() => expect(made.get('a')).toBe(3), { timeout: 10_000 });
   });
 });

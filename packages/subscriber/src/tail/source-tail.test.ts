@@ -55,7 +55,7 @@ describe('the tail of a source', () => {
   it('begins in an empty stream as well, and waits for one that is not there yet', async () => {
     await source.deleteStream();
     const following = follow();
-    await vi.waitFor(() => expect(tail?.status.state).toBe('failed'));
+    await vi.waitFor(() => expect(tail?.status.state).toBe('failed'), { timeout: 10_000 });
     await source.createStream();
     await following;
     await source.send('a');

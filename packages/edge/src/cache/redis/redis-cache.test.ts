@@ -19,7 +19,7 @@ describe.skipIf(redis === undefined)('a Redis that processes share', () => {
     const open = (): EdgeCache => redisCache({ url: redis!.url, prefix, feedTimeoutMs: 300 });
     [one, other] = [open(), open()];
     caches = [one, other];
-    for (const cache of caches) await vi.waitFor(() => cache.lookup(QUESTION));
+    for (const cache of caches) await vi.waitFor(() => cache.lookup(QUESTION), { timeout: 10_000 });
   });
   afterEach(() => Promise.all(caches.map((cache) => cache.close())));
 
