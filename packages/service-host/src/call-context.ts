@@ -48,10 +48,11 @@ export class CallTime {
     const asked = Number(call.getDeadline());
     this.deadlineMs = Number.isFinite(asked) ? asked : Date.now() + defaultMs;
     this.#timer = setTimeout(
-      () => this.#end(),
+      () => this.#end(true),
       Math.min(Math.max(0, this.deadlineMs - Date.now()), MAX_TIMER_MS),
     );
-    call.on('cancelled', () => this.#end());
+    // grpc-js reports a deadline that it saw first as a cancellation.
+    call.on('cancelled', () => this.#end(Date.now() >= this.deadlineMs));
   }
 
   get signal(): AbortSignal {
@@ -70,10 +71,9 @@ export class CallTime {
     clearTimeout(this.#timer);
   }
 
-  // grpc-js reports a deadline that it saw first as a cancellation.
-  #end(): void {
+  /** @param late a timer may fire a moment before the clock says so, hence it is not asked again */
+  #end(late: boolean): void {
     clearTimeout(this.#timer);
-    const late = Date.now() >= this.deadlineMs;
     this.#abort.abort(
       late
         ? new CallEnded(Code.DEADLINE_EXCEEDED, 'the deadline has passed')
