@@ -8,7 +8,7 @@ import { Clients } from '../traffic/clients.js';
 import { Traffic } from '../traffic/traffic.js';
 import { untilSignal } from '../until-signal.js';
 import { figuresOf, readEvidence } from './evidence.js';
-import { isLedgerBalanced, readLedger } from './ledger.js';
+import { isLedgerBalanced, readLedger } from './ledger/ledger.js';
 import { Operator } from './operator.js';
 import { HELP, readOptions, type Options } from './options.js';
 import { settle } from './settle.js';
@@ -61,7 +61,7 @@ async function play(
     const story = new Story({ system, nats, traffic, operator, teller, shownMs });
     await story.tell();
     await traffic.stop();
-    await settle(system, nats, 20_000);
+    await settle(system, 20_000);
     const stages = (await readEvidence(nats, EDGE)).map(figuresOf);
     const ledger = await readLedger(system, nats);
     const ok =

@@ -1,5 +1,5 @@
 import type { StageFigures } from './evidence.js';
-import type { Ledger } from './ledger.js';
+import type { Ledger } from './ledger/ledger.js';
 import type { Teller } from './teller.js';
 
 /** What the demo found; printed with --json. */
@@ -34,10 +34,8 @@ export function tellOutcome(outcome: Outcome, teller: Teller): void {
       ...columns.map((column) => report[column]),
     ]),
   ]);
-  const { sourceRows, replicaRows, missing, extra, different } = ledger.replica;
-  teller.say(
-    `replica: ${replicaRows} rows for ${sourceRows} projects; ${missing} missing, ${extra} extra, ${different} different`,
-  );
+  tellReplicas(ledger, teller);
+  tellEffects(ledger, teller);
   teller.chapter('stages', outcome.edge);
   const fields = [
     'calls',
@@ -60,4 +58,24 @@ export function tellOutcome(outcome: Outcome, teller: Teller): void {
   for (const failure of traffic.failures) teller.say(`  ${failure}`);
   teller.say('');
   teller.say(ok ? `✔ the books balance (${outcome.seconds} s)` : '✘ a promise was broken');
+}
+
+function tellReplicas({ replicas }: Ledger, teller: Teller): void {
+  teller.chapter('replicas', 'each row against its source');
+  const columns = ['sourceRows', 'replicaRows', 'missing', 'extra', 'different'] as const;
+  teller.table([
+    ['replica', ...columns],
+    ...Object.entries(replicas).map(([name, report]) => [name, ...columns.map((column) => report[column])]),
+  ]);
+}
+
+function tellEffects({ effects }: Ledger, teller: Teller): void {
+  const { projects, miscounted, archived, unarchived, left, stillAssigned } = effects;
+  teller.chapter('effects', 'what reactions had to do, each once');
+  teller.table([
+    ['effect', 'of', 'off'],
+    ['open tasks counted, in projects', projects, miscounted],
+    ['tasks archived, of archived projects', archived, unarchived],
+    ['tasks unassigned, of members who left', left, stillAssigned],
+  ]);
 }

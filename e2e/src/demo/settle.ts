@@ -1,40 +1,51 @@
 import pg from 'pg';
 import { wait } from '@banyan/runtime';
-import { streamOf } from '@banyan/contracts';
-import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { SERVICES, type MigratedSystem } from '../system.js';
 
-const APPLIED = `
-select coalesce(max(n), 0) as n from banyan.position where subscriber = 'tasks-project-replica' and source = 'projects'`;
+/** Where everything stands in one database: what its service has committed, and how far each of its subscribers is. */
+const STANDING = `
+select (select count(*) from banyan.outbox) as committed,
+       coalesce((select jsonb_agg(jsonb_build_array(subscriber, source, n) order by subscriber, source)
+                   from (select subscriber, source, max(n) as n from banyan.position group by 1, 2) as each), '[]') as applied`;
+
+interface Standing {
+  committed: number;
+  applied: [subscriber: string, source: string, n: number][];
+}
+
+/** How long nothing may have moved before it counts as settled, in ms: a reaction may cause another. */
+const STILL_MS = 1000;
 
 /**
- * Waits until everything that is committed is in the streams, and all of projects' in the replica. It only waits: whether
- * it is right is the ledger's question.
+ * Waits until every subscriber has applied everything that is committed, reactions to reactions included. It only waits:
+ * whether it is right is the ledger's question.
  */
-export async function settle(system: MigratedSystem, nats: NatsConnection, timeoutMs: number): Promise<void> {
+export async function settle(system: MigratedSystem, timeoutMs: number): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
-  const manager = await jetstreamManager(nats);
-  for (const service of SERVICES) {
-    const committed = await oneNumber(system.databaseUrl(service), 'select count(*) as n from banyan.outbox');
-    const published = async (): Promise<boolean> =>
-      (await manager.streams.info(streamOf(service))).state.messages >= committed;
-    await until(published, deadlineMs);
-    if (service !== 'projects') continue;
-    await until(async () => (await oneNumber(system.databaseUrl('tasks'), APPLIED)) >= committed, deadlineMs);
+  let [before, sinceMs] = ['', performance.now()];
+  while (performance.now() < deadlineMs) {
+    const all = await Promise.all(SERVICES.map((service) => standingOf(system.databaseUrl(service))));
+    const now = JSON.stringify(all);
+    if (now !== before || !hasAppliedAll(all)) sinceMs = performance.now();
+    if (performance.now() - sinceMs >= STILL_MS) return;
+    before = now;
+    await wait(100);
   }
 }
 
-async function until(holds: () => Promise<boolean>, deadlineMs: number): Promise<void> {
-  while (!(await holds()) && performance.now() < deadlineMs) await wait(50);
+function hasAppliedAll(all: readonly Standing[]): boolean {
+  const committed = new Map(
+    SERVICES.map((service, index) => [service as string, all[index]?.committed ?? 0]),
+  );
+  return all.every(({ applied }) => applied.every(([, source, n]) => n >= (committed.get(source) ?? 0)));
 }
 
-async function oneNumber(databaseUrl: string, query: string): Promise<number> {
+async function standingOf(databaseUrl: string): Promise<Standing> {
   const client = new pg.Client(databaseUrl);
   await client.connect();
   try {
-    const { rows } = await client.query<{ n: string }>(query);
-    return Number(rows[0]?.n);
+    const { rows } = await client.query<{ committed: string; applied: Standing['applied'] }>(STANDING);
+    return { committed: Number(rows[0]?.committed), applied: rows[0]?.applied ?? [] };
   } finally {
     await client.end();
   }

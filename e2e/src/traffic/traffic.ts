@@ -32,7 +32,9 @@ type Operation =
   | 'show project'
   | 'rename project'
   | 'create project'
-  | 'archive project';
+  | 'archive project'
+  | 'join team'
+  | 'leave team';
 
 const MIX: readonly (readonly [weight: number, operation: Operation])[] = [
   [50, 'create task'],
@@ -44,7 +46,15 @@ const MIX: readonly (readonly [weight: number, operation: Operation])[] = [
   [12, 'rename project'],
   [4, 'create project'],
   [2, 'archive project'],
+  [3, 'join team'],
+  [2, 'leave team'],
 ];
+
+/**
+ * How long before a project is archived or somebody leaves nobody makes plans with them any more, in ms. Whoever checks
+ * first and writes later can be overtaken, by calls as by events; that is not what is to be shown here.
+ */
+const FAREWELL_MS = 2000;
 
 const BUSINESS: readonly status[] = [status.FAILED_PRECONDITION, status.ABORTED, status.INVALID_ARGUMENT];
 
@@ -102,7 +112,7 @@ export class Traffic {
 
   #perform(operation: Operation): Promise<unknown> {
     const { teams, projects, tasks } = this.#options.clients;
-    const project = operation === 'archive project' ? this.world.recentProject() : this.world.project();
+    const project = this.world.project();
     this.#serial += 1;
     switch (operation) {
       case 'create task':
@@ -131,8 +141,11 @@ export class Traffic {
       case 'create project':
         return this.world.addProject(`Project ${this.#serial}`);
       case 'archive project':
-        this.world.forgetProject(project);
-        return unary(projects.archiveProject.bind(projects), { id: project.id, expectedVersion: 0 });
+        return this.#archiveProject();
+      case 'join team':
+        return this.world.addMember(project.teamId, `guest-${this.#serial}`);
+      case 'leave team':
+        return this.#leaveTeam(project.teamId);
     }
   }
 
@@ -142,6 +155,22 @@ export class Traffic {
     const name = `Task ${this.#serial}`;
     const { task } = await unary(tasks.createTask.bind(tasks), { projectId, name, assigneeId });
     if (task !== undefined) this.world.addTask(task.id);
+  }
+
+  async #archiveProject(): Promise<void> {
+    const { projects } = this.#options.clients;
+    const project = this.world.recentProject();
+    this.world.forgetProject(project);
+    await wait(FAREWELL_MS);
+    await unary(projects.archiveProject.bind(projects), { id: project.id, expectedVersion: 0 });
+  }
+
+  async #leaveTeam(teamId: string): Promise<void> {
+    const { teams } = this.#options.clients;
+    const memberId = this.world.forgetGuest(teamId);
+    if (memberId === undefined) return;
+    await wait(FAREWELL_MS);
+    await unary(teams.removeMember.bind(teams), { teamId, memberId, expectedVersion: 0 });
   }
 
   async #completeTask(): Promise<void> {

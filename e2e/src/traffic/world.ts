@@ -9,17 +9,25 @@ export interface KnownProject {
   createdMs: number;
 }
 
+interface KnownMember {
+  id: string;
+  createdMs: number;
+}
+
 /** So many of the first projects are on their teams' pages. */
 const SHOWN = 12;
 
-/** How old a project must be before somebody creates a task in it, in ms. */
+/** How old a project must be before somebody creates a task in it, and a member before getting one, in ms. */
 const SETTLED_AFTER_MS = 1000;
+
+/** Who is in each team from its beginning, and stays. */
+const STAFF = ['ada', 'grace', 'edsger', 'barbara', 'tony'];
 
 /** What the traffic knows of: teams with their members, projects and tasks that it created. */
 export class World {
   readonly #clients: Clients;
   readonly #random: Random;
-  readonly #members = new Map<string, string[]>();
+  readonly #members = new Map<string, KnownMember[]>();
   readonly #projects: KnownProject[] = [];
   readonly #tasks: string[] = [];
 
@@ -32,7 +40,8 @@ export class World {
   async seed(teams: number, projects: number): Promise<void> {
     for (let i = 0; i < teams; i++) await this.#addTeam(`Team ${i + 1}`);
     for (let i = 0; i < projects; i++) await this.addProject(`Project ${i + 1}`);
-    for (const project of this.#projects) project.createdMs -= SETTLED_AFTER_MS;
+    const known = [...this.#projects, ...[...this.#members.values()].flat()];
+    for (const each of known) each.createdMs -= SETTLED_AFTER_MS;
     for (const project of this.#projects.slice(0, SHOWN)) await this.#attach(project);
   }
 
@@ -74,8 +83,20 @@ export class World {
   }
 
   member(teamId: string): string {
-    const members = this.#members.get(teamId) ?? [];
-    return members[this.#random.below(members.length)] ?? '';
+    const before = Date.now() - SETTLED_AFTER_MS;
+    const members = (this.#members.get(teamId) ?? []).filter(({ createdMs }) => createdMs <= before);
+    return members[this.#random.below(members.length)]?.id ?? '';
+  }
+
+  async addMember(teamId: string, memberId: string): Promise<void> {
+    const client = this.#clients.teams;
+    await unary(client.addMember.bind(client), { teamId, memberId, expectedVersion: 0 });
+    this.#members.get(teamId)?.push({ id: memberId, createdMs: Date.now() });
+  }
+
+  /** The one who joined first since the team was made, who is given no more tasks; undefined: there is none. */
+  forgetGuest(teamId: string): string | undefined {
+    return this.#members.get(teamId)?.splice(STAFF.length, 1)[0]?.id;
   }
 
   async #attach({ id, teamId }: KnownProject): Promise<void> {
@@ -87,11 +108,8 @@ export class World {
     const client = this.#clients.teams;
     const { team } = await unary(client.createTeam.bind(client), { name });
     const teamId = team?.id ?? '';
-    const members = ['ada', 'grace', 'edsger', 'barbara', 'tony'].map(
-      (who) => `${who}-${this.#members.size + 1}`,
-    );
-    for (const memberId of members)
-      await unary(client.addMember.bind(client), { teamId, memberId, expectedVersion: 0 });
-    this.#members.set(teamId, members);
+    this.#members.set(teamId, []);
+    const serial = this.#members.size;
+    for (const who of STAFF) await this.addMember(teamId, `${who}-${serial}`);
   }
 }
