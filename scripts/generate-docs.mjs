@@ -29,6 +29,7 @@ const OPTIONS = [
   ['Cache in memory', 'packages/edge/src/cache/memory-cache.ts', 'MemoryCacheOptions'],
   ['Mismatch store', 'packages/control/src/mismatch/mismatch-store.ts', 'MismatchStoreOptions'],
   ['Cache in Redis', 'packages/edge/src/cache/redis/redis-cache.ts', 'RedisCacheOptions'],
+  ['Audit log', 'packages/control/src/audit/audit-log.ts', 'AuditLogOptions'],
   ['Stage watch', 'packages/control/src/stage-watch.ts', 'StageWatchOptions'],
   ['OpenFeature provider', 'packages/control/src/openfeature/banyan-provider.ts', 'BanyanProviderOptions'],
   [

@@ -25,6 +25,7 @@ export interface StageChanged extends ChangeInForce {
  *
  * @throws BANYAN_STAGE_CONFLICT if the edge's last change is not the expected one
  * @throws BANYAN_SHARE_INVALID
+ * @throws BANYAN_AUDIT_UNWRITABLE, and nothing is changed
  * @throws BANYAN_CONTROL_UNREACHABLE
  */
 export async function changeStage(connection: NatsConnection, change: StageChange): Promise<StageChanged> {

@@ -7,6 +7,11 @@ export {
   type FlagReporting,
   type ReporterOptions,
 } from './reporter.js';
+export { AUDIT_KINDS, type AuditEntry, type AuditKind, type NewAuditEntry } from './audit/audit-entry.js';
+export { AuditLog, type AuditFilter, type AuditLogOptions } from './audit/audit-log.js';
+export { AUDIT_STREAM } from './audit/audit-stream.js';
+export { readTrail, type TrailEntry } from './audit/audit-trail.js';
+export { stageRecordOf } from './audit/change-entry.js';
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
 export { collectReports, type CollectOptions } from './collect-reports.js';
 export { stageGate, type GateOptions, type GateQuestion } from './gate.js';

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { BanyanError } from '@banyan/runtime';
+import { AuditLog } from './audit/audit-log.js';
+import { entryOfStage } from './audit/change-entry.js';
 import { conflict, StageBucket, type BucketEntry, type StageStoreOptions } from './bucket/stage-bucket.js';
 import type { EdgeName } from './edge-name.js';
 import { checkShare } from './ramp.js';
@@ -32,13 +34,15 @@ export interface StageWrite {
 
 /**
  * Stage records in the bucket, one key an edge. Writes are compare-and-set twice over: by the bucket's revision, and by the
- * change that the decision was made on.
+ * change that the decision was made on. None is made without an entry in the audit log.
  */
 export class StageStore {
   readonly #bucket: StageBucket;
+  readonly #audit: AuditLog;
 
-  private constructor(bucket: StageBucket) {
+  private constructor(bucket: StageBucket, audit: AuditLog) {
     this.#bucket = bucket;
+    this.#audit = audit;
   }
 
   /**
@@ -47,7 +51,8 @@ export class StageStore {
    * @throws BANYAN_CONTROL_UNREACHABLE if JetStream does not answer
    */
   static async open(connection: NatsConnection, options: StageStoreOptions = {}): Promise<StageStore> {
-    return new StageStore(await StageBucket.open(connection, options));
+    const audit = new AuditLog(connection, options);
+    return new StageStore(await StageBucket.open(connection, options), audit);
   }
 
   async read(edge: EdgeName): Promise<StoredStage | undefined> {
@@ -65,10 +70,16 @@ export class StageStore {
     return recordsOf(await this.#bucket.history(edge.key));
   }
 
+  /** All edges' changes, each edge's oldest first; of each at most the last 64. */
+  async histories(): Promise<StageRecord[]> {
+    return recordsOf(await this.#bucket.history('*.*.*'));
+  }
+
   /**
-   * Makes a change.
+   * Makes a change. Its entry in the audit log comes first: if another writer is faster, it tells of a change never made.
    *
    * @throws BANYAN_STAGE_CONFLICT if the edge's last change is not the expected one, or another writer was faster
+   * @throws BANYAN_AUDIT_UNWRITABLE, and nothing is changed
    * @throws BANYAN_SHARE_INVALID
    * @throws BANYAN_STAGE_INVALID if it is no stage of the edge's kind
    */
@@ -81,6 +92,7 @@ export class StageStore {
       throw conflict(edge.text, `its last change is ${seen ?? 'none'}, not ${write.expected ?? 'none'}`);
     const change = Math.max(before?.record?.change ?? 0, write.highestSeen ?? 0) + 1;
     const record = newRecord(edge, change, write);
+    await this.#audit.append(entryOfStage(record, seen));
     const text = { key: edge.key, text: encodeRecord(record), owner: edge.text };
     await this.#bucket.put(text, before?.revision);
     return record;

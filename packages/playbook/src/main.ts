@@ -8,6 +8,7 @@ import { addBackfill } from './commands/backfill.js';
 import { addCalibrate } from './commands/calibrate.js';
 import type { Surroundings } from './commands/command-options.js';
 import { addCapture } from './commands/capture.js';
+import { addHistory } from './commands/history.js';
 import { addInit } from './commands/init.js';
 import { addFlag } from './commands/flag.js';
 import { addMismatch } from './commands/mismatch.js';
@@ -70,6 +71,7 @@ export function programOf(surroundings: Surroundings): Command {
   const commands = [
     addStatus,
     addEvidence,
+    addHistory,
     addReport,
     addInit,
     addDoctor,

@@ -107,6 +107,8 @@ export const ERROR_CODES = {
   BANYAN_MIGRATION: 'Correct the database or the SQL that the message names, then run the migrations again.',
   BANYAN_NO_TRANSACTION:
     'Call it within the transaction of a subscriber’s handler or of a receiver’s effect, or run the transaction in `committing`.',
+  BANYAN_AUDIT_UNWRITABLE:
+    'Nothing was changed. See that the stream banyan_audit has room and takes audit.>, and that you may publish there.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

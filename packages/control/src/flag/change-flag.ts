@@ -24,6 +24,7 @@ export interface FlagChanged extends ChangeInForce {
  * run it in time: they are named in `missing`.
  *
  * @throws BANYAN_STAGE_CONFLICT if the flag's last change is not the expected one
+ * @throws BANYAN_AUDIT_UNWRITABLE, and nothing is changed
  * @throws BANYAN_CONTROL_UNREACHABLE
  */
 export async function changeFlag(connection: NatsConnection, change: FlagChange): Promise<FlagChanged> {

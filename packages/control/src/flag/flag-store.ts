@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { AuditLog } from '../audit/audit-log.js';
+import { entryOfFlag, flagText } from '../audit/change-entry.js';
 import { conflict, StageBucket, type BucketEntry, type StageStoreOptions } from '../bucket/stage-bucket.js';
 import { decodeFlag, FLAG_KEYS, flagKey, type FlagRecord } from './flag-record.js';
 import type { FlagMove } from './plan-flag.js';
@@ -14,12 +16,14 @@ export interface FlagWrite {
   highestSeen?: number;
 }
 
-/** Flags in the bucket of the stages, by the same rules: compare-and-set twice over, the last 64 changes kept. */
+/** Flags in the bucket of the stages, by the same rules: compare-and-set twice over, the last 64 changes kept, all audited. */
 export class FlagStore {
   readonly #bucket: StageBucket;
+  readonly #audit: AuditLog;
 
-  private constructor(bucket: StageBucket) {
+  private constructor(bucket: StageBucket, audit: AuditLog) {
     this.#bucket = bucket;
+    this.#audit = audit;
   }
 
   /**
@@ -28,7 +32,8 @@ export class FlagStore {
    * @throws BANYAN_CONTROL_UNREACHABLE if JetStream does not answer
    */
   static async open(connection: NatsConnection, options: StageStoreOptions = {}): Promise<FlagStore> {
-    return new FlagStore(await StageBucket.open(connection, options));
+    const audit = new AuditLog(connection, options);
+    return new FlagStore(await StageBucket.open(connection, options), audit);
   }
 
   /** @throws BANYAN_FLAG_INVALID if it is no name of a flag */
@@ -48,9 +53,15 @@ export class FlagStore {
     return recordsOf(await this.#bucket.history(flagKey(flag)));
   }
 
+  /** All flags' changes, each flag's oldest first; of each at most the last 64. */
+  async histories(): Promise<FlagRecord[]> {
+    return recordsOf(await this.#bucket.history(FLAG_KEYS));
+  }
+
   /**
-   * Makes a change.
+   * Makes a change. Its entry in the audit log comes first: if another writer is faster, it tells of a change never made.
    *
+   * @throws BANYAN_AUDIT_UNWRITABLE, and nothing is changed
    * @throws BANYAN_STAGE_CONFLICT if the flag's last change is not the expected one, or another writer was faster
    * @throws BANYAN_FLAG_INVALID if it is no name of a flag
    */
@@ -65,6 +76,8 @@ export class FlagStore {
     const change = Math.max(before?.change ?? 0, highestSeen) + 1;
     const at = new Date().toISOString();
     const record: FlagRecord = { flag, ...move, change, changeId: randomUUID(), by, why, at };
+    const from = before === undefined ? {} : { from: flagText(before) };
+    await this.#audit.append(entryOfFlag(record, { after: before?.changeId, ...from }));
     await this.#bucket.put({ key, text: JSON.stringify(record), owner: flag }, found?.revision);
     return record;
   }

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parseEdge, StageStore, type StageRecord } from '@banyan/control';
+import { AUDIT_STREAM, parseEdge, readTrail, StageStore, type StageRecord } from '@banyan/control';
 import { startNats, testNats, uniqueName } from '@banyan/devstack';
 import { wait } from '@banyan/runtime';
-import { connect } from '@nats-io/transport-node';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { EdgeStand, projectOf, type EdgeSettings } from '../testing/edge-stand.js';
 
 let nats: Awaited<ReturnType<typeof testNats>>;
@@ -181,32 +182,61 @@ describe('the guard', () => {
 });
 
 describe('the guard without the broker', () => {
-  it('takes its own edge back all the same, and tells once the broker is back', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'banyan-guard-'));
-    const server = await startNats({ dir: folder, own: true });
-    const connection = await connect({
+  let folder: string;
+  let server: Awaited<ReturnType<typeof startNats>>;
+  let connection: NatsConnection;
+  let stand: EdgeStand;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'banyan-guard-'));
+    server = await startNats({ dir: folder, own: true });
+    connection = await connect({
       servers: server.url,
       maxReconnectAttempts: -1,
       reconnectTimeWait: 50,
     });
-    const stand = await standOf({ guard: { minReads: 5 } }, { connection });
-    try {
-      await stand.move('replica');
-      server.kill();
-      stand.replica.failing.add('a');
-      await callUntilTripped(stand);
-      expect(stand.edge.stage.running).toMatchObject({ stage: 'prefer-replica', change: 1, origin: 'guard' });
-      expect(await stand.get('a')).toEqual(projectOf('a', 1));
-      await server.restart();
-      await vi.waitFor(() => expect(stand.edge.stage.running).toMatchObject({ change: 2, origin: 'store' }), {
-        timeout: 40_000,
-      });
-      expect(await lastRecord(stand)).toMatchObject({ by: 'guard', stage: 'prefer-replica' });
-    } finally {
-      await Promise.all(stands.splice(0).map((each) => each.stop()));
-      await connection.close();
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    }
+  });
+  afterAll(async () => {
+    await connection.close();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const isBack = (): void =>
+    expect(stand.edge.stage.running).toMatchObject({ stage: 'prefer-replica', change: 1, origin: 'guard' });
+  const isTold = (): Promise<void> =>
+    vi.waitFor(() => expect(stand.edge.stage.running).toMatchObject({ change: 2, origin: 'store' }), {
+      timeout: 40_000,
+    });
+
+  async function trip(): Promise<void> {
+    stand.replica.failing.add('a');
+    await callUntilTripped(stand);
+    isBack();
+    expect(await stand.get('a')).toEqual(projectOf('a', 1));
+  }
+
+  it('takes its own edge back all the same, and tells once the broker is back', async () => {
+    stand = await standOf({ guard: { minReads: 5 } }, { connection });
+    await stand.move('replica');
+    server.kill();
+    await trip();
+    await server.restart();
+    await isTold();
+    expect(await lastRecord(stand)).toMatchObject({ by: 'guard', stage: 'prefer-replica' });
   }, 90_000);
+
+  it('takes its own edge back all the same while nothing can be audited, and tells once it can', async () => {
+    stand = await standOf({ guard: { minReads: 5 } }, { connection });
+    await stand.move('replica');
+    const { streams } = await jetstreamManager(connection);
+    await streams.update(AUDIT_STREAM, { max_msg_size: 16 });
+    await trip();
+    expect(await lastRecord(stand)).toMatchObject({ stage: 'replica', change: 1 });
+    await streams.update(AUDIT_STREAM, { max_msg_size: -1 });
+    await isTold();
+    const [first, tripped] = await readTrail(connection, { about: stand.name, kind: 'edge' });
+    expect(first).toMatchObject({ to: 'replica', outcome: 'made' });
+    expect(tripped).toMatchObject({ by: 'guard', from: 'replica', evidence: { reasons: [tripped?.why] } });
+  });
 });

@@ -37,7 +37,16 @@ export class TripTeller {
     const { stage, connection, logger } = this.#parts;
     const edge = stage.name.text;
     if (connection === undefined) return true;
-    const write = { edge, stage: to, from, by: 'guard', why: cause, expected: stage.record?.changeId };
+    const evidence = { outcome: 'fail', reasons: [cause] };
+    const write = {
+      edge,
+      stage: to,
+      from,
+      by: 'guard',
+      why: cause,
+      evidence,
+      expected: stage.record?.changeId,
+    };
     try {
       // Whether all processes run it is for `banyan status` to say.
       await changeStage(await connection, { ...write, waitMs: 250, timeoutMs: 0 });

@@ -26,7 +26,8 @@ export function addBack(program: Command, surroundings: Surroundings): void {
       await withControlPlane(server, gateOptionsOf(options), (plane) => {
         const edge = findEdge(plane.edges, words.join(' '));
         const to = planShareDown({ ...edge, ladder: edge.ladder ?? LADDERS[edge.kind] }, options);
-        return carryOut({ edge, to, why: options.reason ?? 'back' }, { plane, options, surroundings });
+        const move = { edge, to, why: options.reason ?? 'back', known: edge.next ?? undefined };
+        return carryOut(move, { plane, options, surroundings });
       });
     });
 }

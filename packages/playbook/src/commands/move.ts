@@ -26,7 +26,10 @@ export interface PlannedMove {
   edge: EdgeOverview;
   to: ShareMove;
   why: string;
+  /** What had to pass. */
   gate?: GateVerdict;
+  /** What is recorded of a move that no gate stands before: what the edge's gate would say. */
+  known?: GateVerdict | undefined;
   forced?: boolean;
 }
 
@@ -79,8 +82,12 @@ export function targetText({ stage, from, share }: ShareMove): string {
   return stageText({ stage, ramp: share < 100 ? { from, share } : null });
 }
 
-function make({ edge, to, why, gate, forced }: PlannedMove, context: MoveContext): Promise<StageChanged> {
+function make(
+  { edge, to, why, gate, known, forced }: PlannedMove,
+  context: MoveContext,
+): Promise<StageChanged> {
   const { plane, options, surroundings } = context;
+  const evidence = gate ?? known;
   return changeStage(plane.connection, {
     edge: edge.edge,
     kind: edge.kind,
@@ -89,7 +96,7 @@ function make({ edge, to, why, gate, forced }: PlannedMove, context: MoveContext
     why,
     expected: plane.records.find((record) => record.edge === edge.edge)?.changeId,
     timeoutMs: options.timeout,
-    ...(gate === undefined ? {} : { evidence: gate }),
+    ...(evidence === undefined ? {} : { evidence }),
     ...(forced === true ? { forced } : {}),
   });
 }

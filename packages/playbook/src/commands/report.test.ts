@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { noComparisons } from '@banyan/control';
+import { AuditLog, noComparisons } from '@banyan/control';
 import { testDatabase, testNats, uniqueName } from '@banyan/devstack';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ReportedEdge } from '../testing/reported-edge.js';
@@ -53,9 +53,23 @@ async function aMigration(): Promise<void> {
 
 it('tells who changed what when and why, on what evidence, and what went wrong', async () => {
   await aMigration();
+  const log = new AuditLog(nats.connection);
+  await log.append({ kind: 'rehearsal', about: edge.name, to: 'cut off for 30 s', by: 'cy', why: 'a drill' });
+  const at = '2026-01-02T03:04:05.000Z';
+  await log.append({
+    kind: 'edge',
+    about: edge.name,
+    at,
+    from: 'call',
+    to: 'shadow',
+    by: 'eve',
+    why: 'died',
+  });
   const { code, out } = await banyan('report');
   expect(code).toBe(0);
   expect(out).toContain('# Migration one-edge');
+  expect(out).toContain('| cut off for 30 s | cy | a drill |');
+  expect(out).toContain('| ! not made | call -> shadow by eve: died |');
   expect(out).toContain('0 of 1 edges have reached their target.');
   expect(out).toContain('call → **shadow** → prefer-replica (target) → replica');
   expect(out).toMatch(
@@ -71,7 +85,7 @@ it('tells who changed what when and why, on what evidence, and what went wrong',
     migration: {
       name: 'one-edge',
       timeline: [{ direction: 'down' }, { direction: 'up' }, { direction: 'up' }],
-      incidents: [{ kind: 'trip' }, { kind: 'forced' }, { kind: 'not equal' }],
+      incidents: [{ kind: 'trip' }, { kind: 'forced' }, { kind: 'not made' }, { kind: 'not equal' }],
       parked: null,
     },
   });

@@ -1,9 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parseEdge, StageStore, type StageRecord } from '@banyan/control';
+import { readTrail } from '@banyan/control';
 import { BanyanError, isBanyanError, messageOf } from '@banyan/runtime';
-import { withControlPlane, type ControlPlane } from '../control-plane.js';
+import { withControlPlane } from '../control-plane.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
 import type { ParkedKey } from '../parked-keys.js';
@@ -55,19 +55,12 @@ export function addReport(program: Command, surroundings: Surroundings): void {
       const plan = planOf(options.playbook, surroundings.folder);
       const parked = await parkedKeys(options.databaseUrl, surroundings);
       const migration = await withControlPlane(server, gateOptionsOf(options), async (plane) => {
-        const histories = await historiesOf(plane);
-        return migrationOf({ edges: plane.edges, histories, plan, parked, at: new Date().toISOString() });
+        const trail = await readTrail(plane.connection);
+        return migrationOf({ edges: plane.edges, trail, plan, parked, at: new Date().toISOString() });
       });
       tell(migration, options, surroundings);
       surroundings.ended(EXIT.done);
     });
-}
-
-async function historiesOf({ connection, edges }: ControlPlane): Promise<Map<string, StageRecord[]>> {
-  const store = await StageStore.open(connection);
-  const histories = new Map<string, StageRecord[]>();
-  for (const { edge } of edges) histories.set(edge, await store.history(parseEdge(edge)));
-  return histories;
 }
 
 /** A playbook that is named has to be there; one that is not named may be missing. */

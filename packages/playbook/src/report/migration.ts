@@ -1,4 +1,11 @@
-import { LADDERS, type EdgeKind, type EdgeOverview, type StageRecord } from '@banyan/control';
+import {
+  LADDERS,
+  stageRecordOf,
+  type EdgeKind,
+  type EdgeOverview,
+  type StageRecord,
+  type TrailEntry,
+} from '@banyan/control';
 import type { ParkedKey } from '../parked-keys.js';
 import type { Plan } from '../plan/plan.js';
 import { evidenceText } from '../show-evidence.js';
@@ -12,6 +19,8 @@ export interface Migration {
   edges: MigratedEdge[];
   /** Changes of all edges, newest first. */
   timeline: StageChanged[];
+  /** What else was done: flags, runs of playbooks, rehearsals, parked keys; newest first. */
+  actions: TrailEntry[];
   incidents: Incident[];
   /** Null: no database was looked at. */
   parked: ParkedKey[] | null;
@@ -39,30 +48,51 @@ export interface Incident {
   /** ISO 8601; null: now. */
   at: string | null;
   edge: string;
-  kind: 'trip' | 'back' | 'forced' | 'not equal' | 'held';
+  kind: 'trip' | 'back' | 'forced' | 'not made' | 'audit lost' | 'not equal' | 'held';
   what: string;
 }
 
 export interface MigrationParts {
   edges: readonly EdgeOverview[];
-  /** By edge, oldest first. */
-  histories: ReadonlyMap<string, StageRecord[]>;
+  /** The audit, oldest first. */
+  trail: readonly TrailEntry[];
   plan: Plan | undefined;
   parked: ParkedKey[] | null;
   at: string;
 }
 
 /** Brings together what a report shows. With a playbook its edges, in its order; else all that are known. */
-export function migrationOf({ edges, histories, plan, parked, at }: MigrationParts): Migration {
+export function migrationOf({ edges, trail, plan, parked, at }: MigrationParts): Migration {
   const meant =
     plan === undefined
       ? edges
       : [...plan.edges.keys()].flatMap((name) => edges.find(({ edge }) => edge === name) ?? []);
-  const migrated = meant.map((edge) => migratedEdge(edge, { changes: histories.get(edge.edge) ?? [], plan }));
+  const migrated = meant.map((edge) => migratedEdge(edge, { changes: changesOf(edge.edge, trail), plan }));
   const timeline = migrated.flatMap(timelineOf);
   const newestFirst = timeline.toSorted((a, b) => b.record.at.localeCompare(a.record.at));
-  const incidents = [...newestFirst.flatMap(incidentOf), ...meant.flatMap(presentIncidents)];
-  return { name: plan?.name ?? null, at, edges: migrated, timeline: newestFirst, incidents, parked };
+  const isMeant = ({ about }: TrailEntry): boolean => meant.some(({ edge }) => edge === about);
+  const incidents = [
+    ...newestFirst.flatMap(incidentOf),
+    ...trail.filter((entry) => entry.kind === 'log' || isMeant(entry)).flatMap(auditIncidents),
+    ...meant.flatMap(presentIncidents),
+  ];
+  const actions = trail.filter(({ kind }) => kind !== 'edge' && kind !== 'log').toReversed();
+  const name = plan?.name ?? null;
+  return { name, at, edges: migrated, timeline: newestFirst, actions, incidents, parked };
+}
+
+/** The changes of an edge that came in force. */
+function changesOf(edge: string, trail: readonly TrailEntry[]): StageRecord[] {
+  const made = trail.filter(({ about, outcome }) => about === edge && outcome === 'made');
+  return made.map(stageRecordOf).filter((record) => record !== undefined);
+}
+
+/** Changes that were told of and never came in force, and a log that has lost what it had. */
+function auditIncidents({ at, about, kind, outcome, from, to, by, why }: TrailEntry): Incident[] {
+  const begins = kind === 'log' && why.startsWith('made anew');
+  if (begins) return [{ at, edge: about, kind: 'audit lost', what: why }];
+  if (outcome !== 'not made') return [];
+  return [{ at, edge: about, kind: 'not made', what: `${from ?? '?'} -> ${to ?? '?'} by ${by}: ${why}` }];
 }
 
 function migratedEdge(

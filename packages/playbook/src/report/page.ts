@@ -1,3 +1,4 @@
+import type { TrailEntry } from '@banyan/control';
 import { showEvidence, showNext, stageText } from '../show-edge.js';
 import { reactionSections } from '../show-reaction.js';
 import { ago } from '../table.js';
@@ -31,7 +32,7 @@ export interface Rung {
 
 /** The page of a migration: where it stands, what happened, and each edge by itself. */
 export function pageOf(migration: Migration): Page {
-  const { name, at, edges, timeline, incidents } = migration;
+  const { name, at, edges, timeline, actions, incidents } = migration;
   return {
     title: name === null ? 'Migration' : `Migration ${name}`,
     about: `As of ${timeText(at) ?? at}. ${progressOf(edges)}`,
@@ -40,6 +41,7 @@ export function pageOf(migration: Migration): Page {
       ...section('Incidents', incidentsPart(incidents), 'None.'),
       ...section('Parked keys', parkedPart(migration), parkedWords(migration)),
       ...section('What happened', timelinePart(timeline), 'No stage was ever changed.'),
+      ...(actions.length === 0 ? [] : section('What else was done', actionsPart(actions))),
       { kind: 'heading', text: 'Edge by edge', level: 2 },
       ...edges.flatMap((edge) => edgeParts(edge, at)),
     ],
@@ -127,6 +129,14 @@ function timelinePart(timeline: readonly StageChanged[]): Part | undefined {
     ];
   });
   return { kind: 'table', header, rows };
+}
+
+function actionsPart(actions: readonly TrailEntry[]): Part {
+  const rows = actions.map(({ at, kind, about, from, to, by, why }): Cell[] => {
+    const step = [from, to].filter((each) => each !== undefined).join(' -> ');
+    return [timeText(at) ?? at, kind, about, step, by, why];
+  });
+  return { kind: 'table', header: ['When', 'What', 'Of', 'How', 'By', 'Why'], rows };
 }
 
 function edgeParts({ edge, ladder, target }: MigratedEdge, at: string): Part[] {
