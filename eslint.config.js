@@ -44,6 +44,11 @@ const DIRECTION = [
     ['contracts', 'runtime', 'outbox', 'subscriber', 'edge', 'control', 'service-host', 'migrations'],
     'a service never imports another service: they meet over gRPC and events',
   ]),
+  [
+    'services/gateway',
+    ['contracts', 'runtime', 'subscriber', 'edge', 'control', 'playbook', 'service-host'],
+    'the gateway calls the services and reads their streams; it has no database and writes no event',
+  ],
 ];
 
 const ALL = DIRECTION.map(([folder]) => folder);
@@ -52,6 +57,7 @@ const NAMES = new Map([
   ['services/teams', 'service-teams'],
   ['services/projects', 'service-projects'],
   ['services/tasks', 'service-tasks'],
+  ['services/gateway', 'service-gateway'],
 ]);
 const nameOf = (folder) => NAMES.get(folder) ?? folder.split('/').at(-1);
 

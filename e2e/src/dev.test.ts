@@ -11,7 +11,7 @@ import { SERVICES, type SystemDescription } from './system.js';
 import { Clients } from './traffic/clients.js';
 import { Writers } from './writers.js';
 
-const PROCESSES = ['relay', 'nats', 'teams', 'projects', 'tasks', 'postgres'];
+const PROCESSES = ['relay', 'nats', 'teams', 'projects', 'tasks', 'gateway', 'postgres'];
 
 /** Creates a team, a project and a task: each service has to answer, and to call another one. */
 async function work({ grpc }: SystemDescription): Promise<void> {
@@ -78,6 +78,7 @@ describe('npm run dev', () => {
       postgres: { teams: url, projects: url, tasks: url },
       nats: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/),
       grpc: { teams: address, projects: address, tasks: address },
+      gateway: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       natsStore: expect.stringMatching(/^\/.*\/jetstream$/),
       processes: Object.fromEntries(PROCESSES.map((name) => [name, pid])),
     });

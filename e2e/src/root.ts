@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 /** The folder of the whole workspace. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** The dashboard's page, as built. */
+export const DASHBOARD = join(ROOT, 'dashboard/dist');
+
 /** Programs of the workspace, as built. */
 export const PROGRAMS = {
   demo: join(ROOT, 'e2e/dist/demo/main.js'),
@@ -13,4 +16,5 @@ export const PROGRAMS = {
   teams: join(ROOT, 'services/teams/dist/main.js'),
   projects: join(ROOT, 'services/projects/dist/main.js'),
   tasks: join(ROOT, 'services/tasks/dist/main.js'),
+  gateway: join(ROOT, 'services/gateway/dist/main.js'),
 };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { freePort, startStack, Supervisor, type Stack } from '@banyan/devstack';
 import { migrate } from '@banyan/migrations';
-import { PROGRAMS } from './root.js';
+import { DASHBOARD, PROGRAMS } from './root.js';
 import type { ServiceAddresses } from './traffic/clients.js';
 
 export const SERVICES = ['teams', 'projects', 'tasks'] as const;
@@ -19,23 +19,30 @@ export interface SystemDescription {
   postgres: Record<ServiceName, string>;
   nats: string;
   grpc: ServiceAddresses;
+  /** The gateway's URL. */
+  gateway: string;
   natsStore: string | undefined;
   processes: Record<string, number>;
 }
 
 /**
- * The system that is being migrated, each part a process of its own: PostgreSQL, NATS, the three services and one relay for
- * them all. A part that dies is started again on the same port.
+ * The system that is being migrated, each part a process of its own: PostgreSQL, NATS, the three services, one relay for
+ * them all, and the gateway. A part that dies is started again on the same port.
  */
 export class MigratedSystem {
   readonly stack: Stack;
   readonly supervisor: Supervisor;
   readonly addresses: ServiceAddresses;
+  readonly #gatewayAddress: string;
 
-  private constructor(stack: Stack, supervisor: Supervisor, addresses: ServiceAddresses) {
-    this.stack = stack;
-    this.supervisor = supervisor;
-    this.addresses = addresses;
+  private constructor(
+    parts: Pick<MigratedSystem, 'stack' | 'supervisor' | 'addresses'>,
+    gatewayAddress: string,
+  ) {
+    this.stack = parts.stack;
+    this.supervisor = parts.supervisor;
+    this.addresses = parts.addresses;
+    this.#gatewayAddress = gatewayAddress;
   }
 
   /** Starts everything. What had been started is stopped again if a part does not come up. */
@@ -44,7 +51,8 @@ export class MigratedSystem {
     const stack = await startStack({ dir, databases: SERVICES, log });
     const supervisor = new Supervisor({ dir: join(stack.dir, 'logs') });
     const [teams, projects, tasks] = [await address(), await address(), await address()];
-    const system = new MigratedSystem(stack, supervisor, { teams, projects, tasks });
+    const addresses = { teams, projects, tasks };
+    const system = new MigratedSystem({ stack, supervisor, addresses }, await address());
     try {
       await system.#startParts(log);
       return system;
@@ -62,12 +70,18 @@ export class MigratedSystem {
     return this.stack.urls.nats;
   }
 
+  /** Where browsers go. */
+  get gatewayUrl(): string {
+    return `http://${this.#gatewayAddress}`;
+  }
+
   get description(): SystemDescription {
     const [teams, projects, tasks] = SERVICES.map((service) => this.databaseUrl(service));
     return {
       postgres: { teams: teams ?? '', projects: projects ?? '', tasks: tasks ?? '' },
       nats: this.natsUrl,
       grpc: this.addresses,
+      gateway: this.gatewayUrl,
       natsStore: this.stack.nats.storeDir,
       processes: this.supervisor.pids(),
     };
@@ -90,7 +104,9 @@ export class MigratedSystem {
     if (nats.process !== undefined) this.supervisor.adopt('nats', nats.process);
     await Promise.all(SERVICES.map((service) => this.#migrate(service)));
     await Promise.all([this.#startRelay(), ...SERVICES.map((service) => this.startService(service))]);
+    await this.startGateway();
     for (const service of SERVICES) log(`${service} at ${this.addresses[service]}`);
+    log(`gateway at ${this.gatewayUrl}`);
   }
 
   /** Before anything starts, so that the relay finds every outbox there. */
@@ -111,8 +127,22 @@ export class MigratedSystem {
     });
   }
 
+  async startGateway(): Promise<void> {
+    await this.supervisor.supervise({
+      name: 'gateway',
+      command: process.execPath,
+      args: [PROGRAMS.gateway],
+      env: {
+        ...this.#providers(),
+        HTTP_ADDRESS: this.#gatewayAddress,
+        BANYAN_STATE_DIR: join(this.stack.dir, 'state', 'gateway'),
+        DASHBOARD_DIR: DASHBOARD,
+      },
+      ready: { by: 'line' },
+    });
+  }
+
   async startService(service: ServiceName): Promise<void> {
-    const { teams, projects, tasks } = this.addresses;
     await this.supervisor.supervise({
       name: service,
       command: process.execPath,
@@ -120,14 +150,20 @@ export class MigratedSystem {
       env: {
         DATABASE_URL: this.databaseUrl(service),
         GRPC_ADDRESS: this.addresses[service],
-        TEAMS_ADDRESS: teams,
-        PROJECTS_ADDRESS: projects,
-        TASKS_ADDRESS: tasks,
-        NATS_URL: this.natsUrl,
+        ...this.#providers(),
         BANYAN_STATE_DIR: join(this.stack.dir, 'state', service),
       },
       ready: { by: 'line' },
     });
+  }
+
+  /** Where everybody finds the services and the broker. */
+  #providers(): Record<string, string> {
+    const { teams, projects, tasks } = this.addresses;
+    return {
+      ...{ TEAMS_ADDRESS: teams, PROJECTS_ADDRESS: projects, TASKS_ADDRESS: tasks },
+      NATS_URL: this.natsUrl,
+    };
   }
 }
 

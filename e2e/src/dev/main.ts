@@ -7,7 +7,7 @@ import { ROOT } from '../root.js';
 import { MigratedSystem, SERVICES } from '../system.js';
 import { untilSignal } from '../until-signal.js';
 
-const HELP = `npm run dev: PostgreSQL, NATS, the relay and the three services, until Ctrl-C.
+const HELP = `npm run dev: PostgreSQL, NATS, the relay, the three services and the gateway, until Ctrl-C.
 
   --fresh        empty databases and streams, in a temporary folder (default: go on with those of the last time)
   --dir <folder> keep .banyan in this folder (default: the root of the repository)

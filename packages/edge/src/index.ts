@@ -5,6 +5,7 @@ export {
   type ProcessPart,
   type ReactOptions,
 } from './process/edge-process.js';
+export { BrokerConnection } from './process/broker-connection.js';
 export type { BackgroundSubscriber, FollowOptions } from './process/background-subscriber.js';
 export type { AnswersAbout, FollowedReplica } from './process/followed-replica.js';
 export { queryEdge, QueryEdge } from './query/query-edge.js';

@@ -10,5 +10,5 @@ export { newId } from './id.js';
 export { cutPage, readPage, type Page, type PageKey } from './page.js';
 export { detailsOf, type StatusDetails } from './status-details.js';
 export { CallEnded, isServiceError, missingStatus } from './status.js';
-export { fromEnvironment, processLogger, runProcess } from './process.js';
+export { fromEnvironment, processLogger, runProcess, type RunningService } from './process.js';
 export type { Check } from './health.js';

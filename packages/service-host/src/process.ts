@@ -1,6 +1,5 @@
 import { pino } from 'pino';
 import { BanyanError, isBanyanError, type Logger } from '@banyan/runtime';
-import type { ServiceHost } from './host.js';
 
 /** JSON lines on stderr: stdout is for the ready line. The level comes from LOG_LEVEL, default `info`. */
 export function processLogger(name: string): Logger {
@@ -18,6 +17,15 @@ export function processLogger(name: string): Logger {
   };
 }
 
+/** What a process runs until it is told to stop. */
+export interface RunningService {
+  /** What it speaks; default gRPC. */
+  readonly protocol?: 'grpc' | 'http';
+  /** Where it listens: host:port. */
+  readonly address: string;
+  stop: () => Promise<void>;
+}
+
 /**
  * The life of a service process: starts it, writes `{"ready":true,"service":…,"grpc":"host:port"}` as a line on stdout,
  * stops it on SIGTERM or SIGINT and exits with 0; with 1 if it cannot start or stop. A second signal ends it at once.
@@ -25,12 +33,13 @@ export function processLogger(name: string): Logger {
 export async function runProcess(
   name: string,
   logger: Logger,
-  start: () => Promise<ServiceHost>,
+  start: () => Promise<RunningService>,
 ): Promise<void> {
   try {
     const host = await start();
     stopOnSignal(host, logger);
-    process.stdout.write(`${JSON.stringify({ ready: true, service: name, grpc: host.address })}\n`);
+    const { protocol = 'grpc', address } = host;
+    process.stdout.write(`${JSON.stringify({ ready: true, service: name, [protocol]: address })}\n`);
   } catch (error) {
     logger.error('cannot start', { error, ...(isBanyanError(error) ? { remedy: error.remedy } : {}) });
     process.exit(1);
@@ -52,7 +61,7 @@ export function fromEnvironment(name: string, fallback?: string): string {
 /** What hangs while stopping, a broker that went away at the same moment for instance, ends here. In ms. */
 const STOP_LIMIT_MS = 8000;
 
-function stopOnSignal(host: ServiceHost, logger: Logger): void {
+function stopOnSignal(host: RunningService, logger: Logger): void {
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     logger.info('stopping', { signal });
     const overdue = setTimeout(() => {

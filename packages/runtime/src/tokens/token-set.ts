@@ -74,14 +74,14 @@ export class TokenSet {
     return new TokenSet().merge(this);
   }
 
-  /** As one line of printable ASCII, at most 4 KB; empty if nothing was seen. */
-  encode(): string {
+  /** As one line of printable ASCII; empty if nothing was seen. @param maxBytes for its tokens, by default 4 KB */
+  encode(maxBytes = MAX_BYTES): string {
     const parts: string[] = [];
     let [bytes, forgottenMs] = [0, this.#forgottenMs];
     for (const token of [...this.#tokens.values()].reverse()) {
       const part = escape(writeToken(token));
       bytes += part.length + 1;
-      if (bytes > MAX_BYTES) forgottenMs = Math.max(forgottenMs, token.atMs);
+      if (bytes > maxBytes) forgottenMs = Math.max(forgottenMs, token.atMs);
       else parts.push(part);
     }
     if (forgottenMs > 0) parts.push(`*+${forgottenMs}`);

@@ -10,7 +10,27 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { IncomingEvent } from '../incoming-event.js';
 
 /** What a tail tells of an event. */
-export type TailEvent = Pick<IncomingEvent, 'source' | 'aggregate' | 'aggregateId' | 'type' | 'payload'>;
+export type TailEvent = Pick<
+  IncomingEvent,
+  | 'source'
+  | 'epoch'
+  | 'n'
+  | 'sequence'
+  | 'aggregate'
+  | 'aggregateId'
+  | 'type'
+  | 'version'
+  | 'time'
+  | 'payload'
+>;
+
+/** Where a tail begins: its first event is the one after. */
+export interface TailBeginning {
+  /** The epoch and n of the stream's last event; undefined: it holds none. */
+  position: { epoch: number; n: number } | undefined;
+  /** The stream's last sequence; 0: nothing has ever been in it. */
+  sequence: number;
+}
 
 /** Options of a source's tail. Times in ms. */
 export interface SourceTailOptions {
@@ -27,7 +47,7 @@ export interface SourceTailOptions {
    * Called before the first events after each beginning: some may be missing before them, so whatever was derived from
    * events is worth nothing any more. Required.
    */
-  onReset: () => Promise<void> | void;
+  onReset: (beginning: TailBeginning) => Promise<void> | void;
   /** Told when everything that the source committed before this (ms since 1970) has been given to `onEvents`. Required. */
   onFresh: (asOfMs: number) => Promise<void> | void;
   /** How often heartbeats are looked at, and a missing stream looked for. Default 100. */

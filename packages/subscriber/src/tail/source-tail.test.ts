@@ -62,6 +62,24 @@ describe('the tail of a source', () => {
     await eventually(['reset', 'a']);
   });
 
+  it('tells where it begins, and each event’s position', async () => {
+    await source.send('old', 'older');
+    const positions: unknown[] = [];
+    await follow({
+      onReset: ({ position, sequence }) => void positions.push({ ...position, sequence }),
+      onEvents: (events) =>
+        void positions.push(...events.map(({ epoch, n, version }) => [epoch, n, version])),
+    });
+    await source.publish(source.next('a'));
+    await vi.waitFor(
+      () => expect(positions).toEqual([{ epoch: 1, n: 2, sequence: 2 }, [1, 3, expect.any(Number)]]),
+      {
+        timeout: 15_000,
+        interval: 10,
+      },
+    );
+  });
+
   it('tells how fresh it is once the events of a heartbeat were given', async () => {
     await source.send('old');
     let release = (): void => undefined;

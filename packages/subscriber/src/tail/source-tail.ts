@@ -108,7 +108,7 @@ export class SourceTail {
     this.#arrived = [];
     const { position, hint } = await streamEnd(nats, source);
     this.#source.begin(new WholeTrack(position), hint);
-    await onReset();
+    await onReset({ position, sequence: hint.sequence });
     this.#source.filled();
     this.#beginnings += 1;
     this.#state = { is: 'following' };

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import cookie from '@fastify/cookie';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import type { StageWatch } from '@banyan/control';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { fastify, type FastifyInstance } from 'fastify';
+import type { GatewayOptions } from './gateway-options.js';
+import { refuseForeignPages } from './guards/hosts.js';
+import { healthRoutes } from './health.js';
+import { servePages } from './pages.js';
+import { answerProblems } from './problem/answer-problem.js';
+import { scopeRequests } from './request/request-scope.js';
+import { restApi } from './rest/rest-api.js';
+import type { ServiceClients } from './service-clients.js';
+
+/** What an app is made of. */
+export interface GatewayParts {
+  options: GatewayOptions;
+  clients: ServiceClients;
+  /** Resolves once the broker is there. */
+  nats: Promise<NatsConnection>;
+  /** Stages and flags as this process knows them. */
+  stages: StageWatch;
+  /** True from the moment that the gateway is told to stop. */
+  isStopping: () => boolean;
+}
+
+const REQUEST_ID = /^[\w.-]{1,64}$/;
+
+/** The HTTP app, not listening yet; `inject` works on it. */
+export async function gatewayApp(parts: GatewayParts): Promise<FastifyInstance> {
+  const { options, clients, isStopping } = parts;
+  const app = fastify({
+    bodyLimit: options.maxBodyBytes,
+    trustProxy: options.trustProxy,
+    forceCloseConnections: 'idle',
+    genReqId: ({ headers }) => acceptedId(headers['x-request-id']),
+    // What is wrong is refused, and never bent into shape.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true } },
+  });
+  // A form of any page can send it.
+  app.removeContentTypeParser('text/plain');
+  answerProblems(app, options.logger);
+  logRequests(app, options);
+  refuseForeignPages(app, options);
+  await securityPlugins(app, options);
+  healthRoutes(app, { clients, isStopping, isLive: () => parts.stages.following });
+  await servePages(app, options);
+  await app.register(
+    async (api) => {
+      scopeRequests(api, options);
+      await restApi(api, clients);
+    },
+    { prefix: '/api' },
+  );
+  return app;
+}
+
+async function securityPlugins(app: FastifyInstance, options: GatewayOptions): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        'default-src': ["'self'"],
+        'img-src': ["'self'", 'data:'],
+        'base-uri': ["'none'"],
+        'form-action': ["'self'"],
+        'frame-ancestors': ["'none'"],
+        'object-src': ["'none'"],
+      },
+    },
+    // It is spoken to without TLS too, on loopback or behind a proxy that adds both.
+    strictTransportSecurity: false,
+  });
+  if (options.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...options.corsOrigins],
+      credentials: true,
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      exposedHeaders: ['etag', 'location', 'banyan-tokens', 'banyan-position', 'banyan-live', 'x-request-id'],
+    });
+  }
+  await app.register(cookie);
+  if (options.rateLimit > 0)
+    await app.register(rateLimit, { max: options.rateLimit, timeWindow: 60_000, allowList: isPage });
+}
+
+/** Pages and their parts are files; what they ask for is limited. */
+const isPage = ({ url }: { url: string }): boolean => !url.startsWith('/api');
+
+function logRequests(app: FastifyInstance, { logger }: GatewayOptions): void {
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', ({ id, method, url }, { statusCode, elapsedTime }, done) => {
+    logger.debug('request', { requestId: id, method, url, status: statusCode, ms: Math.round(elapsedTime) });
+    done();
+  });
+}
+
+/** The caller's own id, if it can be logged as it is. */
+function acceptedId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}

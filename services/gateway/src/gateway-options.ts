@@ -1,0 +1,104 @@
+import {
+  flag,
+  resolveOptions,
+  silentLogger,
+  text,
+  wholeNumber,
+  type Logger,
+  type OptionRule,
+  type OptionRules,
+} from '@banyan/runtime';
+import type { FastifyRequest } from 'fastify';
+
+/** Says who makes a request, or undefined: nobody that may. What it throws counts as nobody, and is logged. */
+export type Authenticate = (request: FastifyRequest) => Promise<string | undefined> | string | undefined;
+
+/** Options of the gateway. Times in ms. */
+export interface GatewayOptions {
+  /** host:port to listen on; port 0 takes a free one. Default `127.0.0.1:0`: who opens it to others must authenticate them. */
+  address: string;
+  /** host:port of teams. Required. */
+  teamsAddress: string;
+  /** host:port of projects. Required. */
+  projectsAddress: string;
+  /** host:port of tasks. Required. */
+  tasksAddress: string;
+  /** Address of NATS, several separated by commas. It may be away: REST goes on, live updates wait. Required. */
+  natsUrl: string;
+  /** Folder of this process alone, for the last known flags. It must survive restarts. Required. */
+  stateDir: string;
+  /** What operators must show to use the operator API. Default '': there is no operator API. */
+  operatorToken: string;
+  /** Folder of the dashboard's built page. Default '': none is served. */
+  dashboardDir: string;
+  /** Who makes a request to `/api`, or opens a socket. Default: everybody is `anonymous`. */
+  authenticate: Authenticate;
+  /** Origins whose pages may call it besides its own, e.g. `https://example.org`. Default: none. */
+  corsOrigins: readonly string[];
+  /** Requests a minute from one address. Beyond it 429. Default 6000; 0: no limit. */
+  rateLimit: number;
+  /** Behind a proxy that sets X-Forwarded-For. Anybody can forge that header where there is none. Default false. */
+  trustProxy: boolean;
+  /** Bytes of a request's body, at most. Default 65,536. */
+  maxBodyBytes: number;
+  /** How long a call to a service may take. Default 5000. */
+  callTimeoutMs: number;
+  /** How long `stop` waits for requests under way. Default 5000. */
+  drainMs: number;
+  /** Where log lines go. Default: nowhere. */
+  logger: Logger;
+}
+
+type RequiredOptions = 'teamsAddress' | 'projectsAddress' | 'tasksAddress' | 'natsUrl' | 'stateDir';
+
+export type GatewayConfig = Pick<GatewayOptions, RequiredOptions> &
+  Partial<Omit<GatewayOptions, RequiredOptions>>;
+
+const anyText: OptionRule<string> = {
+  fallback: '',
+  must: 'a text',
+  check: (value): value is string => typeof value === 'string',
+};
+
+const ORIGIN = /^https?:\/\/[^/]+$/;
+
+const RULES: OptionRules<GatewayOptions> = {
+  address: {
+    fallback: '127.0.0.1:0',
+    must: 'host:port',
+    check: (value): value is string => typeof value === 'string' && /^.+:\d{1,5}$/.test(value),
+  },
+  teamsAddress: text(),
+  projectsAddress: text(),
+  tasksAddress: text(),
+  natsUrl: text(),
+  stateDir: text(),
+  operatorToken: anyText,
+  dashboardDir: anyText,
+  authenticate: {
+    fallback: () => 'anonymous',
+    must: 'a function',
+    check: (value): value is Authenticate => typeof value === 'function',
+  },
+  corsOrigins: {
+    fallback: [],
+    must: 'a list of origins like https://example.org',
+    check: (value): value is readonly string[] =>
+      Array.isArray(value) && value.every((each) => typeof each === 'string' && ORIGIN.test(each)),
+  },
+  rateLimit: wholeNumber(0, 1_000_000, 6000),
+  trustProxy: flag(false),
+  maxBodyBytes: wholeNumber(1024, 16 * 1024 * 1024, 65_536),
+  callTimeoutMs: wholeNumber(1, 600_000, 5000),
+  drainMs: wholeNumber(0, 600_000, 5000),
+  logger: {
+    fallback: silentLogger,
+    must: 'a logger with debug, info, warn and error',
+    check: (value): value is Logger => typeof value === 'object' && value !== null && 'warn' in value,
+  },
+};
+
+/** @throws BanyanError BANYAN_OPTION_INVALID, BANYAN_OPTION_UNKNOWN */
+export function resolveGatewayOptions(given: GatewayConfig): GatewayOptions {
+  return resolveOptions<GatewayOptions>('gateway', RULES, given);
+}

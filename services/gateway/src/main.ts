@@ -1,0 +1,18 @@
+import { fromEnvironment, processLogger, runProcess } from '@banyan/service-host';
+import { startGateway } from './gateway.js';
+
+const logger = processLogger('gateway');
+
+await runProcess('gateway', logger, () =>
+  startGateway({
+    address: fromEnvironment('HTTP_ADDRESS', '127.0.0.1:0'),
+    teamsAddress: fromEnvironment('TEAMS_ADDRESS'),
+    projectsAddress: fromEnvironment('PROJECTS_ADDRESS'),
+    tasksAddress: fromEnvironment('TASKS_ADDRESS'),
+    natsUrl: fromEnvironment('NATS_URL'),
+    stateDir: fromEnvironment('BANYAN_STATE_DIR'),
+    operatorToken: fromEnvironment('OPERATOR_TOKEN', ''),
+    dashboardDir: fromEnvironment('DASHBOARD_DIR', ''),
+    logger,
+  }),
+);
