@@ -3,6 +3,7 @@ import { messageOf } from '@banyan/runtime';
 import { backfillCase } from './cases/backfill.js';
 import { backlogCase } from './cases/backlog.js';
 import { edgeCase } from './cases/edge.js';
+import { flipCase } from './cases/flip.js';
 import { idleCase } from './cases/idle.js';
 import { latencyCase } from './cases/latency.js';
 import { peersCase } from './cases/peers.js';
@@ -23,6 +24,7 @@ const CASES: readonly BenchCase[] = [
   backlogCase,
   idleCase,
   shadowCase,
+  flipCase,
 ];
 
 const list = CASES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n');
