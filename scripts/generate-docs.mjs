@@ -22,6 +22,8 @@ const OPTIONS = [
   ['Reaction at its caller', 'packages/edge/src/reaction/reaction-options.ts', 'ReactionOptions'],
   ['Reaction at its receiver', 'packages/edge/src/reaction/receiver-options.ts', 'ReceiverOptions'],
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
+  ['Ledger of a caller', 'packages/edge/src/ledger/client-ledger.ts', 'ClientLedgerOptions'],
+  ['Ledger of a provider', 'packages/edge/src/ledger/server-ledger.ts', 'ServerLedgerOptions'],
   ['Comparison of a query edge', 'packages/edge/src/comparison/compare-options.ts', 'CompareOptions'],
   ['Tokens of a query edge', 'packages/edge/src/tokens/token-options.ts', 'TokenOptions'],
   ['Cache of a query edge', 'packages/edge/src/cache/cache-options.ts', 'EdgeCacheOptions'],

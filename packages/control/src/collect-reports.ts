@@ -1,7 +1,8 @@
 import { NoRespondersError, RequestError, type NatsConnection } from '@nats-io/nats-core';
 import { BanyanError, messageOf } from '@banyan/runtime';
 import type { ProcessReport } from './report.js';
-import { REPORT_SUBJECT } from './reporter.js';
+import { isLedgerReport } from './ledger/ledger-report.js';
+import { REPORT_SUBJECT, type ReportQuestion } from './reporter.js';
 
 export interface CollectOptions {
   /** How long to wait for answers, in ms; default 500. A busy process that takes longer is not seen. */
@@ -10,6 +11,8 @@ export interface CollectOptions {
   expect?: number;
   /** Leave the evidence out. */
   brief?: boolean;
+  /** Ask for the ledgers, and leave the evidence out. */
+  ledgers?: boolean;
 }
 
 /**
@@ -19,13 +22,13 @@ export interface CollectOptions {
  */
 export async function collectReports(
   connection: NatsConnection,
-  { waitMs = 500, expect = 0, brief = false }: CollectOptions = {},
+  { waitMs = 500, expect = 0, brief = false, ledgers = false }: CollectOptions = {},
 ): Promise<ProcessReport[]> {
   const counted =
     expect > 0 ? { strategy: 'count' as const, maxMessages: expect } : { strategy: 'timer' as const };
   const reports: ProcessReport[] = [];
   try {
-    const question = brief ? 'brief' : 'all';
+    const question = questionOf({ brief, ledgers });
     for await (const answer of await connection.requestMany(REPORT_SUBJECT, question, {
       maxWait: waitMs,
       ...counted,
@@ -38,6 +41,11 @@ export async function collectReports(
       throw new BanyanError('BANYAN_CONTROL_UNREACHABLE', `reports: ${messageOf(error)}`, { cause: error });
   }
   return reports.toSorted((a, b) => a.instance.localeCompare(b.instance));
+}
+
+function questionOf({ brief, ledgers }: { brief: boolean; ledgers: boolean }): ReportQuestion {
+  if (ledgers) return 'ledgers';
+  return brief ? 'brief' : 'all';
 }
 
 function isNobody(error: unknown): boolean {
@@ -57,10 +65,11 @@ function decodeReport(data: string): ProcessReport | undefined {
 
 function isReport(value: unknown): value is ProcessReport {
   if (typeof value !== 'object' || value === null) return false;
-  const { service, instance, pid, edges, flags } = value as Record<string, unknown>;
+  const { service, instance, pid, edges, flags, ledger } = value as Record<string, unknown>;
   const named = typeof service === 'string' && typeof instance === 'string' && typeof pid === 'number';
   const flagged = flags === undefined || (Array.isArray(flags) && flags.every(isFlagReport));
-  return named && flagged && Array.isArray(edges) && edges.every(isEdgeReport);
+  const booked = ledger === undefined || isLedgerReport(ledger);
+  return named && flagged && booked && Array.isArray(edges) && edges.every(isEdgeReport);
 }
 
 function isFlagReport(value: unknown): boolean {

@@ -5,6 +5,8 @@ export {
   type EdgeReporting,
   type TombstoneReporting,
   type FlagReporting,
+  type LedgerReporting,
+  type ReportQuestion,
   type ReporterOptions,
 } from './reporter.js';
 export { AUDIT_KINDS, type AuditEntry, type AuditKind, type NewAuditEntry } from './audit/audit-entry.js';
@@ -12,6 +14,19 @@ export { AuditLog, type AuditFilter, type AuditLogOptions } from './audit/audit-
 export { AUDIT_STREAM } from './audit/audit-stream.js';
 export { readTrail, type TrailEntry } from './audit/audit-trail.js';
 export { stageRecordOf } from './audit/change-entry.js';
+export {
+  NO_MARK,
+  OTHER_MARKS,
+  type CalledMethod,
+  type CallingProcess,
+  type ClientLedgerReport,
+  type LedgerReport,
+  type MethodCaller,
+  type ServerLedgerReport,
+} from './ledger/ledger-report.js';
+export { collectBooks, type Books, type CollectBooksOptions } from './ledger/books.js';
+export { balance, type Finding } from './ledger/balance.js';
+export { callGraph, type GraphCall } from './ledger/call-graph.js';
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
 export { collectReports, type CollectOptions } from './collect-reports.js';
 export { stageGate, type GateOptions, type GateQuestion } from './gate.js';

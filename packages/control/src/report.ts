@@ -1,5 +1,6 @@
 import type { GuardTrip, HeldRecord, RunningStage } from './edge-stage.js';
 import type { FlagReport } from './flag/flag-set.js';
+import type { LedgerReport } from './ledger/ledger-report.js';
 import type { ReactionEdgeReport } from './reaction-report.js';
 import type { SourcedStage } from './stage-source.js';
 import type { EdgeKind, Ladder, QueryStage, StageOf } from './stage.js';
@@ -15,6 +16,8 @@ export interface ProcessReport {
   tombstones?: TombstoneReport[];
   /** The flags that it follows; absent: it follows none. */
   flags?: FlagReport[];
+  /** Whom it called and who called it; absent: it was not asked, or keeps no ledger. */
+  ledger?: LedgerReport;
 }
 
 /** What the provider of a method saw of its callers since it started; see `tombstone` of `@banyan/edge`. */

@@ -13,10 +13,14 @@ import { connectionRule, loggerRule, type Connection } from './connection.js';
 import type { EdgeTask } from './edge-task/edge-task.js';
 import { EdgeTaskService, type EdgePerforming } from './edge-task/edge-task-service.js';
 import type { FlagReport } from './flag/flag-set.js';
+import type { LedgerReport } from './ledger/ledger-report.js';
 import type { EdgeReport, ProcessReport, TombstoneReport } from './report.js';
 
 /** Core NATS subject on which every process answers with its report. */
 export const REPORT_SUBJECT = 'banyan.control.report';
+
+/** What is asked for: everything but ledgers · without the evidence · ledgers, without the evidence. */
+export type ReportQuestion = 'all' | 'brief' | 'ledgers';
 
 /** Something that can report on an edge. */
 export interface EdgeReporting extends Partial<EdgePerforming> {
@@ -35,6 +39,11 @@ export interface FlagReporting {
   report: () => FlagReport[] | undefined;
 }
 
+/** Something that can report on ledgers. */
+export interface LedgerReporting {
+  report: () => LedgerReport;
+}
+
 export interface ReporterOptions {
   /** The process's one connection, or the promise of it. */
   connection: Connection;
@@ -47,6 +56,8 @@ export interface ReporterOptions {
   tombstones?: readonly TombstoneReporting[];
   /** The process's flags: `stages.flags`. Default: it reports none. */
   flags?: FlagReporting;
+  /** The process's ledgers, `{ report: () => ({ client: ledger.report() }) }`. Default: it keeps none. */
+  ledgers?: LedgerReporting;
   logger?: Logger;
 }
 
@@ -67,6 +78,12 @@ const RULES: OptionRules<ReporterOptions> = {
     fallback: { report: () => undefined },
     must: 'the flags of a stage watch',
     check: (value): value is FlagReporting =>
+      typeof value === 'object' && value !== null && 'report' in value,
+  },
+  ledgers: {
+    fallback: { report: () => ({}) },
+    must: 'what reports on ledgers',
+    check: (value): value is LedgerReporting =>
       typeof value === 'object' && value !== null && 'report' in value,
   },
   logger: loggerRule(silentLogger),
@@ -130,22 +147,28 @@ export class Reporter {
   }
 
   /** The report as it would be answered now. */
-  report(detail = true): ProcessReport {
+  report(question: ReportQuestion = 'all'): ProcessReport {
     const { service, instance, edges, tombstones } = this.#options;
     const stones = tombstones.map((tombstone) => tombstone.report());
     const flags = this.#options.flags.report();
     return {
-      ...{ service, instance, pid: process.pid, edges: edges.map((edge) => edge.report(detail)) },
+      ...{ service, instance, pid: process.pid, edges: edges.map((edge) => edge.report(question === 'all')) },
       ...(stones.length === 0 ? {} : { tombstones: stones }),
       ...(flags === undefined ? {} : { flags }),
+      ...(question === 'ledgers' ? { ledger: this.#options.ledgers.report() } : {}),
     };
   }
 
   #answer(request: Msg): void {
     try {
-      request.respond(JSON.stringify(this.report(request.string() !== 'brief')));
+      request.respond(JSON.stringify(this.report(questionOf(request.string()))));
     } catch (error) {
       this.#options.logger.error('cannot report', { error: messageOf(error) });
     }
   }
+}
+
+/** What a later version asks for is answered with all that there is. */
+function questionOf(asked: string): ReportQuestion {
+  return asked === 'brief' || asked === 'ledgers' ? asked : 'all';
 }

@@ -13,6 +13,7 @@ import { addInit } from './commands/init.js';
 import { addFlag } from './commands/flag.js';
 import { addMismatch } from './commands/mismatch.js';
 import { addCompletion } from './commands/completion.js';
+import { addDiscover } from './commands/discover.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvidence } from './commands/evidence.js';
 import { addParked } from './commands/parked.js';
@@ -73,6 +74,7 @@ export function programOf(surroundings: Surroundings): Command {
     addEvidence,
     addHistory,
     addReport,
+    addDiscover,
     addInit,
     addDoctor,
     addPlan,

@@ -1,8 +1,7 @@
 import { status as Code, type Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import { CallEnded } from './status.js';
 
-/** Metadata in which a caller says who it is. */
-export const CALLER_HEADER = 'banyan-caller';
+export { CALLER_HEADER } from '@banyan/edge';
 
 // setTimeout takes no more; no call lives that long.
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -9,7 +9,7 @@ import {
   type Interceptor,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { guardClient, type GuardedEdge, type ReactionOrigin } from '@banyan/edge';
+import { guardClient, type ClientLedger, type GuardedEdge, type ReactionOrigin } from '@banyan/edge';
 import { tokenInterceptor } from '@banyan/edge/tokens';
 import { CALLER_HEADER, detached, type CallOrigin } from './call-context.js';
 
@@ -25,9 +25,14 @@ export interface ClientForOptions {
   caller: string;
   /** The edges that begin at this client: what switches the path of their methods. Default: none. */
   edges?: readonly GuardedEdge[];
+  /** Books what is called, on behalf of its own service, which must be the `caller`. Default: nothing is booked. */
+  ledger?: ClientLedger | undefined;
   /** Run around each call, the first one outermost, outside of the edges. Default: none. */
   interceptors?: readonly Interceptor[];
 }
+
+/** What a service puts into its clients, whoever is called. */
+export type ClientWiring = Pick<ClientForOptions, 'edges' | 'ledger' | 'interceptors'>;
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -44,13 +49,13 @@ export function clientFor<C extends Client>(
   address: string,
   options: ClientForOptions,
 ): C {
-  const { caller, edges = [], interceptors = [] } = options;
+  const { caller, edges = [], interceptors = [], ledger } = options;
   const made = new client(address, credentials.createInsecure(), {
     interceptors: [
       ...interceptors,
       ...edges.map(({ interceptor }) => interceptor),
       tokenInterceptor(),
-      callerInterceptor(caller),
+      ledger?.interceptor ?? callerInterceptor(caller),
     ],
     'grpc.enable_retries': 0,
     'grpc.initial_reconnect_backoff_ms': 100,

@@ -33,8 +33,9 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'projects'] });
   const pool = openPool(databaseUrl, logger);
   const edges = new EdgeProcess({ service: 'projects', natsUrl, stateDir, databaseUrl, logger });
-  const teams = teamsClient(teamsAddress, [getTeamEdge(edges, pool)]);
-  const tasks = tasksClient(tasksAddress);
+  const ledger = edges.clientLedger();
+  const teams = teamsClient(teamsAddress, { edges: [getTeamEdge(edges, pool)], ledger });
+  const tasks = tasksClient(tasksAddress, { ledger });
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'projects', databaseUrl, nats, snapshots: [projectSnapshots], logger }));
   const reacting = reactions(archiveProjectTasksEdge(edges, tasks));
@@ -46,6 +47,7 @@ export async function startProjects(options: ProjectsOptions): Promise<ServiceHo
     name: 'projects',
     address,
     services: [unaryService(ProjectsServiceService, handlers)],
+    interceptors: [edges.serverLedger().interceptor],
     shows: [
       shows(ProjectsServiceService.getProject, 'projects', ({ project }) => [
         project && { key: `project/${project.id}`, version: project.version },

@@ -1,6 +1,6 @@
 import { TasksServiceClient, type ArchiveProjectTasksRequest } from '@banyan/contracts/tasks';
 import type { ReactionOrigin } from '@banyan/edge';
-import { clientFor, unary } from '@banyan/service-host';
+import { clientFor, unary, type ClientWiring } from '@banyan/service-host';
 
 /** What projects has tasks do. */
 export interface TasksClient {
@@ -14,8 +14,8 @@ export interface TasksClient {
  *
  * @param address host:port of tasks
  */
-export function tasksClient(address: string): TasksClient {
-  const client = clientFor(TasksServiceClient, address, { caller: 'projects' });
+export function tasksClient(address: string, wiring: ClientWiring = {}): TasksClient {
+  const client = clientFor(TasksServiceClient, address, { caller: 'projects', ...wiring });
   return {
     archiveProjectTasks: async (request, origin) => {
       await unary(client.archiveProjectTasks.bind(client), request, origin);

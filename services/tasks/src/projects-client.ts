@@ -4,8 +4,8 @@ import {
   type Project,
   type RecordTaskActivityRequest,
 } from '@banyan/contracts/projects';
-import type { GuardedEdge, ReactionOrigin } from '@banyan/edge';
-import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
+import type { ReactionOrigin } from '@banyan/edge';
+import { clientFor, isServiceError, unary, type CallOrigin, type ClientWiring } from '@banyan/service-host';
 
 /** What tasks asks of projects and tells them. */
 export interface ProjectsClient {
@@ -21,8 +21,8 @@ export interface ProjectsClient {
  *
  * @param address host:port of projects
  */
-export function projectsClient(address: string, edges: readonly GuardedEdge[] = []): ProjectsClient {
-  const client = clientFor(ProjectsServiceClient, address, { caller: 'tasks', edges });
+export function projectsClient(address: string, wiring: ClientWiring = {}): ProjectsClient {
+  const client = clientFor(ProjectsServiceClient, address, { caller: 'tasks', ...wiring });
   return {
     getProject: async (id, origin) => {
       try {

@@ -35,8 +35,9 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
   const pool = openPool(databaseUrl, logger);
   // #region edges
   const edges = new EdgeProcess({ service: 'tasks', natsUrl, stateDir, databaseUrl, logger });
-  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool)]);
-  const teams = teamsClient(teamsAddress, [getMembershipEdge(edges, pool)]);
+  const ledger = edges.clientLedger();
+  const projects = projectsClient(projectsAddress, { edges: [getProjectEdge(edges, pool)], ledger });
+  const teams = teamsClient(teamsAddress, { edges: [getMembershipEdge(edges, pool)], ledger });
   const nats = edges.connection;
   edges.add(new Backfiller({ source: 'tasks', databaseUrl, nats, snapshots: [taskSnapshots], logger }));
   const changes = new TaskChanges({ pool, reactions: reactions(recordTaskActivityEdge(edges, projects)) });
@@ -50,6 +51,7 @@ export async function startTasks(options: TasksOptions): Promise<ServiceHost> {
     name: 'tasks',
     address,
     services: [unaryService(TasksServiceService, new TasksHandlers(parts))],
+    interceptors: [edges.serverLedger().interceptor],
     shows: [
       shows(TasksServiceService.getTask, 'tasks', ({ task }) => [
         task && { key: `task/${task.id}`, version: task.version },

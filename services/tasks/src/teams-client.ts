@@ -1,7 +1,6 @@
 import { status as Code } from '@grpc/grpc-js';
 import { TeamsServiceClient, type Membership } from '@banyan/contracts/teams';
-import type { GuardedEdge } from '@banyan/edge';
-import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
+import { clientFor, isServiceError, unary, type CallOrigin, type ClientWiring } from '@banyan/service-host';
 
 /** What tasks asks of teams. */
 export interface TeamsClient {
@@ -18,8 +17,8 @@ export interface TeamsClient {
  *
  * @param address host:port of teams
  */
-export function teamsClient(address: string, edges: readonly GuardedEdge[] = []): TeamsClient {
-  const client = clientFor(TeamsServiceClient, address, { caller: 'tasks', edges });
+export function teamsClient(address: string, wiring: ClientWiring = {}): TeamsClient {
+  const client = clientFor(TeamsServiceClient, address, { caller: 'tasks', ...wiring });
   return {
     getMembership: async (member, origin) => {
       try {

@@ -1,7 +1,6 @@
 import { status as Code } from '@grpc/grpc-js';
 import { ProjectsServiceClient, type Project } from '@banyan/contracts/projects';
-import type { GuardedEdge } from '@banyan/edge';
-import { clientFor, isServiceError, unary, type CallOrigin } from '@banyan/service-host';
+import { clientFor, isServiceError, unary, type CallOrigin, type ClientWiring } from '@banyan/service-host';
 
 /** What teams asks of projects. */
 export interface ProjectsClient {
@@ -15,8 +14,8 @@ export interface ProjectsClient {
  *
  * @param address host:port of projects
  */
-export function projectsClient(address: string, edges: readonly GuardedEdge[] = []): ProjectsClient {
-  const client = clientFor(ProjectsServiceClient, address, { caller: 'teams', edges });
+export function projectsClient(address: string, wiring: ClientWiring = {}): ProjectsClient {
+  const client = clientFor(ProjectsServiceClient, address, { caller: 'teams', ...wiring });
   return {
     getProject: async (id, origin) => {
       try {

@@ -33,8 +33,9 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
   await migrate({ databaseUrl, roles: ['outbox', 'subscriber', 'teams'] });
   const pool = openPool(databaseUrl, logger);
   const edges = new EdgeProcess({ service: 'teams', natsUrl, stateDir, databaseUrl, logger });
-  const projects = projectsClient(projectsAddress, [getProjectEdge(edges, pool)]);
-  const tasks = tasksClient(tasksAddress);
+  const ledger = edges.clientLedger();
+  const projects = projectsClient(projectsAddress, { edges: [getProjectEdge(edges, pool)], ledger });
+  const tasks = tasksClient(tasksAddress, { ledger });
   const nats = edges.connection;
   const snapshots = [teamSnapshots, membershipSnapshots];
   edges.add(new Backfiller({ source: 'teams', databaseUrl, nats, snapshots, logger }));
@@ -45,6 +46,7 @@ export async function startTeams(options: TeamsOptions): Promise<ServiceHost> {
     name: 'teams',
     address,
     services: [unaryService(TeamsServiceService, joined(teams, members))],
+    interceptors: [edges.serverLedger().interceptor],
     shows: [
       shows(TeamsServiceService.getTeam, 'teams', ({ team }) => [
         team && { key: `team/${team.id}`, version: team.version },

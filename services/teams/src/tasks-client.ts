@@ -1,6 +1,6 @@
 import { TasksServiceClient, type UnassignMemberRequest } from '@banyan/contracts/tasks';
 import type { ReactionOrigin } from '@banyan/edge';
-import { clientFor, unary } from '@banyan/service-host';
+import { clientFor, unary, type ClientWiring } from '@banyan/service-host';
 
 /** What teams has tasks do. */
 export interface TasksClient {
@@ -14,8 +14,8 @@ export interface TasksClient {
  *
  * @param address host:port of tasks
  */
-export function tasksClient(address: string): TasksClient {
-  const client = clientFor(TasksServiceClient, address, { caller: 'teams' });
+export function tasksClient(address: string, wiring: ClientWiring = {}): TasksClient {
+  const client = clientFor(TasksServiceClient, address, { caller: 'teams', ...wiring });
   return {
     unassignMember: async (member, origin) => {
       await unary(client.unassignMember.bind(client), member, origin);

@@ -23,6 +23,9 @@ import { reaction, type Reaction } from '../reaction/reaction.js';
 import type { ReactionOptions } from '../reaction/reaction-options.js';
 import { receiver, type EventReading, type Receiver } from '../reaction/receiver.js';
 import type { ReceiverOptions } from '../reaction/receiver-options.js';
+import { clientLedger, type ClientLedger } from '../ledger/client-ledger.js';
+import { ProcessLedgers } from '../ledger/process-ledgers.js';
+import { serverLedger, type ServerLedger, type ServerLedgerOptions } from '../ledger/server-ledger.js';
 import { tombstone, type Tombstone, type TombstoneOptions } from '../retired/tombstone.js';
 import { BackgroundSubscriber, type FollowOptions } from './background-subscriber.js';
 import { BrokerConnection } from './broker-connection.js';
@@ -137,6 +140,7 @@ export class EdgeProcess {
   readonly #reporter: Reporter;
   readonly #edges: ProcessEdge[] = [];
   readonly #tombstones: Tombstone[] = [];
+  readonly #ledgers = new ProcessLedgers();
   readonly #reported: EdgeReporting[] = [];
   readonly #parts: ProcessPart[] = [];
   readonly #cache: ProcessCache;
@@ -152,8 +156,8 @@ export class EdgeProcess {
     this.#cache = this.add(new ProcessCache({ store: options.cache, nats: this.connection, logger }));
     this.stages = new StageWatch({ connection: this.connection, stateDir, logger });
     const [connection, edges, tombstones] = [this.connection, this.#reported, this.#tombstones];
-    const { flags } = this.stages;
-    this.#reporter = new Reporter({ connection, service, edges, tombstones, flags, logger });
+    const [ledgers, { flags }] = [this.#ledgers, this.stages];
+    this.#reporter = new Reporter({ connection, service, edges, tombstones, flags, ledgers, logger });
   }
 
   /** Declares a query edge: its interceptor goes into the client, its report into `banyan status`. */
@@ -187,6 +191,18 @@ export class EdgeProcess {
     const declared = tombstone({ ...options, stages: this.stages });
     this.#tombstones.push(declared);
     return declared;
+  }
+
+  /** Declares the book of what this process calls: its interceptor goes into each client, as the last. The same one each time. */
+  clientLedger(): ClientLedger {
+    this.#ledgers.client ??= clientLedger({ service: this.#options.service });
+    return this.#ledgers.client;
+  }
+
+  /** Declares the book of who calls this process: its interceptor goes into each server, as the first. The same one each time. */
+  serverLedger(options: ServerLedgerOptions = {}): ServerLedger {
+    this.#ledgers.server ??= serverLedger(options);
+    return this.#ledgers.server;
   }
 
   /** Declares a reaction that begins here; emit its events through `reactions`. */

@@ -18,6 +18,7 @@ import { CachedAnswers } from '../cache/cached-answers.js';
 import { CallWatch } from './call-watch.js';
 import { EdgeComparison } from '../comparison/edge-comparison.js';
 import { Evidence, type ChangeTally } from '../comparison/evidence.js';
+import { markOnEdge } from '../ledger/on-edge.js';
 import { PassedCall } from './passed-call.js';
 import type { CallRoute, ProviderCall } from './provider-call.js';
 import { RampedCall } from './ramped-call.js';
@@ -121,6 +122,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     if (options.method_definition.path !== this.#options.method.path)
       return new InterceptingCall(nextCall(options));
     this.bypasses.ran();
+    markOnEdge(options);
     const { running, runningFor } = this.stage;
     const route = { options, nextCall };
     if (runningFor !== undefined) return new InterceptingCall(this.#askedFor(route, runningFor));

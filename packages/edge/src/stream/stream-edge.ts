@@ -8,6 +8,7 @@ import {
 } from '@banyan/control';
 import { systemClock } from '@banyan/runtime';
 import { Evidence, type ChangeTally } from '../comparison/evidence.js';
+import { markOnEdge } from '../ledger/on-edge.js';
 import { Bypasses } from '../query/bypasses.js';
 import { PassedCall } from '../query/passed-call.js';
 import type { CallRoute } from '../query/provider-call.js';
@@ -83,6 +84,7 @@ export class StreamEdge<Request, Message> implements EdgeReporting {
     if (options.method_definition.path !== this.#options.method.path)
       return new InterceptingCall(nextCall(options));
     this.bypasses.ran();
+    markOnEdge(options);
     const { running } = this.stage;
     // A list has no key, so it moves when a ramp is complete.
     const stage = running.ramp === undefined ? running.stage : stageFor(running, { by: '', key: undefined });
