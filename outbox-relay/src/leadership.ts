@@ -118,6 +118,11 @@ export class Leadership {
     return this.#chain.ackedN;
   }
 
+  /** Events that it has counted and the stream has not acknowledged. */
+  get backlog(): number {
+    return Math.max(0, lastNOf(this.#newest) - this.#chain.ackedN);
+  }
+
   get pace(): Pace['state'] {
     return this.#pace.state;
   }

@@ -37,6 +37,8 @@ export interface SourceRelayStatus {
   because: string | undefined;
   /** Last acknowledged position (the n of it) while leading. */
   ackedN: number | undefined;
+  /** Events that it has counted and the stream has not acknowledged, while leading. */
+  backlog: number | undefined;
   /** Events published by this process. */
   published: number;
   /** Errors and doubts after which it began anew. */
@@ -94,6 +96,7 @@ export class SourceRelay {
       state: state.is,
       because: 'because' in state ? state.because : undefined,
       ackedN: state.is === 'leading' ? state.leadership.ackedN : undefined,
+      backlog: state.is === 'leading' ? state.leadership.backlog : undefined,
       published: this.#published,
       failures: this.#failuresEver,
       audit: this.#audits.last,

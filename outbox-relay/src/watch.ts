@@ -34,12 +34,13 @@ export class Watch {
 
   get report(): RelayReport {
     const ages = new Map(this.flow.map(({ source, unsentAgeMs }) => [source, unsentAgeMs]));
-    const sources = this.#options.status().map(({ because, ackedN, audit, ...rest }) => {
+    const sources = this.#options.status().map(({ because, ackedN, backlog, audit, ...rest }) => {
       const unsentAgeMs = ages.get(rest.source);
       return {
         ...rest,
         ...(because === undefined ? {} : { because }),
         ...(ackedN === undefined ? {} : { ackedN }),
+        ...(backlog === undefined ? {} : { backlog }),
         ...(audit === undefined ? {} : { audit }),
         ...(unsentAgeMs === undefined ? {} : { unsentAgeMs }),
       };

@@ -17,6 +17,8 @@ export interface RelaySourceReport {
   because?: string;
   /** Last acknowledged position (the n of it) while it leads. */
   ackedN?: number;
+  /** Events that it has counted and the stream has not acknowledged, while it leads. */
+  backlog?: number;
   /** Events published by this process. */
   published: number;
   /** Errors and doubts after which it began anew. */

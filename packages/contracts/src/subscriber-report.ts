@@ -10,6 +10,8 @@ export interface SubscriberReport {
   instance: string;
   /** `starting`, `running`, `standby`, `down`, `halted` or `stopped`. */
   state: string;
+  /** Why it is down or halted. */
+  because?: string;
   replicas: ReplicaReport[];
   sources: SubscribedSource[];
 }
@@ -24,6 +26,12 @@ export interface ReplicaReport {
 export interface SubscribedSource {
   source: string;
   positions: { epoch: number; n: number }[];
+  /** Positions between the newest that was heard of and the oldest that a partition lacks; absent: nothing was heard. */
+  lagPositions?: number;
+  /** How old what is applied is, in ms; absent: not known. */
+  stalenessMs?: number;
+  /** Keys whose events wait; absent: an older version answers. */
+  parkedKeys?: number;
 }
 
 /** Reads a report; undefined for anything that is none. */

@@ -9,10 +9,17 @@ export {
   type ReportQuestion,
   type ReporterOptions,
 } from './reporter.js';
-export { AUDIT_KINDS, type AuditEntry, type AuditKind, type NewAuditEntry } from './audit/audit-entry.js';
+export {
+  AUDIT_KINDS,
+  AUDIT_SUBJECTS,
+  decodeAuditEntry,
+  type AuditEntry,
+  type AuditKind,
+  type NewAuditEntry,
+} from './audit/audit-entry.js';
 export { AuditLog, type AuditFilter, type AuditLogOptions } from './audit/audit-log.js';
 export { AUDIT_STREAM } from './audit/audit-stream.js';
-export { readTrail, type TrailEntry } from './audit/audit-trail.js';
+export { readTrail, storedChanges, trailOf, type TrailEntry } from './audit/audit-trail.js';
 export { stageRecordOf } from './audit/change-entry.js';
 export {
   NO_MARK,
@@ -29,8 +36,10 @@ export { balance, type Finding } from './ledger/balance.js';
 export { callGraph, type GraphCall } from './ledger/call-graph.js';
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';
 export { collectReports, type CollectOptions } from './collect-reports.js';
-export { stageGate, type GateOptions, type GateQuestion } from './gate.js';
+export { stageGate, type GateQuestion } from './gate.js';
+export { resolveGateOptions, type GateOptions } from './gate-options.js';
 export type { GateVerdict } from './gate-verdict.js';
+export { parityRows, type ParityRow } from './parity/parity-rows.js';
 export {
   SequentialTest,
   type ParityCounts,
@@ -131,7 +140,7 @@ export {
   type ReactionReceiverEvidence,
   type ReactionReceiverReport,
 } from './reaction-report.js';
-export type { ReactionEvidence } from './reaction-sum.js';
+export { arrivedOf, type ReactionEvidence } from './reaction-sum.js';
 export { decodeMismatch, groupOf, type Mismatch, type ToldAnswer } from './mismatch/mismatch.js';
 export {
   MISMATCH_MAX_BYTES,

@@ -1,7 +1,8 @@
 import { sumEvidence } from './evidence-sum.js';
 import type { GuardTrip, HeldRecord, RunningStage } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
-import { stageGate, type GateOptions } from './gate.js';
+import type { GateOptions } from './gate-options.js';
+import { stageGate } from './gate.js';
 import type { GateVerdict } from './gate-verdict.js';
 import type { Ramp } from './ramp.js';
 import type { CallsWithoutId, ReactionEdgeReport, ReactionReading } from './reaction-report.js';

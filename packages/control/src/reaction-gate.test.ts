@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { stageGate, type GateOptions } from './gate.js';
+import type { GateOptions } from './gate-options.js';
+import { stageGate } from './gate.js';
 import type { GateVerdict } from './gate-verdict.js';
 import {
   noReactions,

@@ -1,6 +1,6 @@
 import type { Finding } from './gate-verdict.js';
-import type { ReactionEdgeReport, ReactionReading } from './reaction-report.js';
-import { receiversOf, sumReactions, sumWithoutId } from './reaction-sum.js';
+import { noReactions, type ReactionEdgeReport, type ReactionReading } from './reaction-report.js';
+import { arrivedOf, receiversOf, sumReactions, sumWithoutId } from './reaction-sum.js';
 import type { Stage } from './stage.js';
 
 export interface ReactionQuestion {
@@ -73,8 +73,7 @@ function enoughSeen(
 ): Finding[] {
   const counts = sumReactions(reports).find((each) => each.changeId === changeId)?.counts;
   const { byCall = 0, byEvent = 0, repeatedEvents = 0 } = counts ?? {};
-  // What a call did counts once its event has come too: that is what shows that events arrive.
-  const arrived = byEvent + Math.min(repeatedEvents, byCall);
+  const arrived = arrivedOf(counts ?? noReactions());
   const seen = `${byCall} done by calls, ${byEvent} by events, ${repeatedEvents} events came second`;
   return arrived >= minReactions
     ? [['pass', seen]]

@@ -45,6 +45,14 @@ function add<K extends string>(sum: Record<K, number>, more: Readonly<Record<K, 
   for (const name in more) sum[name] += more[name];
 }
 
+/**
+ * Reactions whose events have come. What a call did counts once its event has come too: that is what shows that events
+ * arrive.
+ */
+export function arrivedOf({ byCall, byEvent, repeatedEvents }: ReactionCounts): number {
+  return byEvent + Math.min(repeatedEvents, byCall);
+}
+
 export function receiversOf(reports: readonly ReactionEdgeReport[]): ReactionReceiverReport[] {
   return reports.filter((report) => report.side === 'receiver');
 }

@@ -1,9 +1,14 @@
 import { hostname } from 'node:os';
-import { SUBSCRIBER_REPORT_SUBJECT, type ReplicaReport, type SubscriberReport } from '@banyan/contracts';
+import {
+  SUBSCRIBER_REPORT_SUBJECT,
+  type ReplicaReport,
+  type SubscribedSource,
+  type SubscriberReport,
+} from '@banyan/contracts';
 import type { NatsConnection, Subscription } from '@nats-io/nats-core';
 import type { SourceFreshness } from './freshness/freshness.js';
 import type { Replica } from './replica/replica.js';
-import type { SubscriberStatus } from './status.js';
+import type { SourceStatus, SubscriberStatus } from './status.js';
 
 export interface ReportServiceParts {
   nats: NatsConnection;
@@ -37,20 +42,32 @@ export class ReportService {
   }
 
   #report(): SubscriberReport {
-    const { name: subscriber, instance, state } = this.#parts.status();
+    const { name: subscriber, instance, state, because, sources } = this.#parts.status();
+    const known = new Map(sources.map((each) => [each.source, each]));
     return {
       host: hostname(),
       pid: process.pid,
       subscriber,
       instance,
       state,
+      ...(because === undefined ? {} : { because }),
       replicas: this.#replicas,
-      sources: this.#parts.freshness().map(({ source, positions }) => ({
-        source,
-        positions: positions.map(({ epoch, n }) => ({ epoch, n })),
-      })),
+      sources: this.#parts.freshness().map((each) => sourceOf(each, known.get(each.source))),
     };
   }
+}
+
+function sourceOf(
+  { source, positions, stalenessMs }: SourceFreshness,
+  status: SourceStatus | undefined,
+): SubscribedSource {
+  return {
+    source,
+    positions: positions.map(({ epoch, n }) => ({ epoch, n })),
+    ...(stalenessMs === undefined ? {} : { stalenessMs }),
+    ...(status?.lagPositions === undefined ? {} : { lagPositions: status.lagPositions }),
+    ...(status === undefined ? {} : { parkedKeys: status.parkedKeys }),
+  };
 }
 
 /** Several types of event are about one aggregate. */

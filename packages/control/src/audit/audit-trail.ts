@@ -55,8 +55,12 @@ function outcomeOf(entry: AuditEntry, made: ReadonlySet<unknown>, nowMs: number)
   return nowMs - Date.parse(entry.at) < OPEN_MS ? 'open' : 'not made';
 }
 
-/** The last changes of each edge and flag, as the bucket has them. What they were decided on it does not know. */
-async function storedChanges(connection: NatsConnection): Promise<AuditEntry[]> {
+/**
+ * The last changes of each edge and flag, as the bucket has them. What they were decided on it does not know.
+ *
+ * @throws BANYAN_CONTROL_UNREACHABLE
+ */
+export async function storedChanges(connection: NatsConnection): Promise<AuditEntry[]> {
   const [stages, flags] = await Promise.all([StageStore.open(connection), FlagStore.open(connection)]);
   const [ofEdges, ofFlags] = await Promise.all([stages.histories(), flags.histories()]);
   return [

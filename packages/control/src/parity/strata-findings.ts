@@ -1,6 +1,6 @@
 import type { Finding } from '../gate-verdict.js';
 import { noComparisons } from '../evidence-sum.js';
-import type { ChangeEvidence, QueryEdgeReport } from '../report.js';
+import type { ChangeEvidence, ComparisonCounts, QueryEdgeReport } from '../report.js';
 import { parityFindings } from './parity-findings.js';
 import type { ParityTarget } from './sequential-test.js';
 
@@ -13,11 +13,19 @@ export function strataFindings(
   measured: ChangeEvidence | undefined,
   target: ParityTarget,
 ): Finding[] {
+  return [...strataCounts(reports, measured)].flatMap(([name, found]) =>
+    parityFindings(found, target).map(([outcome, reason]): Finding => [outcome, `${name}: ${reason}`]),
+  );
+}
+
+/** The strata that were compared, and those that are declared. */
+export function strataCounts(
+  reports: readonly QueryEdgeReport[],
+  measured: ChangeEvidence | undefined,
+): Map<string, ComparisonCounts> {
   const counts = new Map(Object.entries(measured?.strata ?? {}));
   for (const name of reports.flatMap(({ strata }) => strata ?? [])) {
     if (!counts.has(name)) counts.set(name, noComparisons());
   }
-  return [...counts].flatMap(([name, found]) =>
-    parityFindings(found, target).map(([outcome, reason]): Finding => [outcome, `${name}: ${reason}`]),
-  );
+  return counts;
 }

@@ -3,6 +3,7 @@ import { planShareUp, type EdgeOverview, type GateVerdict } from '@banyan/contro
 import { BanyanError } from '@banyan/runtime';
 import { findEdge, withControlPlane } from '../control-plane.js';
 import { findNats } from '../find-nats.js';
+import { refuseKeyless } from '../may-move.js';
 import { NotYet } from '../not-yet.js';
 import { gateOptionsOf, type Surroundings } from './command-options.js';
 import { withMoveOptions } from './move-options.js';
@@ -52,14 +53,6 @@ function plan(edge: EdgeOverview, { to, share, force, reason }: AdvanceOptions):
   if (gate.outcome === 'pass') return { edge, to: target, why: reason ?? 'its gate passed', gate };
   if (force === true) return { edge, to: target, why: reason ?? '', gate, forced: true };
   throw refusal(`${edge.edge} does not advance to ${targetText(target)}: ${gate.reasons.join('; ')}`, gate);
-}
-
-/** A share of keys that no request has would move nothing, and look as if it had. */
-function refuseKeyless({ edge, rampBy }: EdgeOverview, share: number): void {
-  if (share === 100 || rampBy !== null) return;
-  throw new BanyanError('BANYAN_SHARE_INVALID', `${edge}: its processes do not name one key to ramp by`, {
-    remedy: 'Give the edge the option `ramp: { by, keyOf }` in every process, or advance without --share.',
-  });
 }
 
 function refusal(message: string, { outcome }: GateVerdict): BanyanError {

@@ -5,9 +5,9 @@ import {
   type ShareMove,
   type StageChanged,
 } from '@banyan/control';
-import { BanyanError } from '@banyan/runtime';
 import type { ControlPlane } from '../control-plane.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
+import { refuseForeign } from '../may-move.js';
 import { inForce, stageText } from '../show-edge.js';
 import { isWanted, userName, type CommonOptions, type Surroundings } from './command-options.js';
 
@@ -53,19 +53,6 @@ export async function carryOut(move: PlannedMove, context: MoveContext): Promise
   if (options.json === true) terminal.out(JSON.stringify({ ok: true, done: false, plan: planOf(move) }));
   else terminal.out('Nothing was changed. Add --yes to do it.');
   ended(EXIT.notYet);
-}
-
-/** A change that its processes do not follow would look made, and move nothing. */
-function refuseForeign({ edge, processes }: EdgeOverview): void {
-  const foreign = processes.find(({ origin }) => origin === 'provider');
-  if (foreign === undefined) return;
-  throw new BanyanError(
-    'BANYAN_STAGE_INVALID',
-    `${edge}: ${foreign.instance} has its stage from another flag provider`,
-    {
-      remedy: 'Change the flag there, or give the edge the process’s own stages.',
-    },
-  );
 }
 
 function describe({ edge, to, why, gate, forced }: PlannedMove): string {

@@ -2,7 +2,7 @@ import type {
   EdgeOverview,
   GateVerdict,
   Mismatch,
-  ParityVerdict,
+  ParityRow,
   ProcessReport,
   Stage,
   TrailEntry,
@@ -108,22 +108,6 @@ export interface EdgeView {
   parity: ParityRow[];
   /** Of a reaction edge at `dual`: effects that have come since the last change, and how many its gate asks for. */
   reactions: { arrived: number; needed: number } | null;
-}
-
-export interface ParityRow {
-  /** Null: all. */
-  stratum: string | null;
-  agreed: number;
-  disagreed: number;
-  unjudged: number;
-  shed: number;
-  outcome: GateVerdict['outcome'];
-  /** How many more have to agree, if none disagrees; 0 once it has passed. */
-  needed: ParityVerdict['needed'];
-  /** With the confidence asked for, no larger share disagrees: 0 to 1. */
-  upperBound: number;
-  maxDisagreement: number;
-  confidence: number;
 }
 
 /** A point a second, columns of one length; GET /edges/:edge/series?minutes=15. Null: nothing happened, or nobody said. */
@@ -276,4 +260,4 @@ export interface LiveEvents {
   ping: { at: string };
 }
 
-export type { EdgeOverview, GateVerdict, Mismatch, Stage, TrailEntry };
+export type { EdgeOverview, GateVerdict, Mismatch, ParityRow, Stage, TrailEntry };
