@@ -39,6 +39,11 @@ const DIRECTION = [
     ['migrations', 'contracts', 'runtime'],
     'the development stack starts things from outside; it is imported by tests, demo, e2e and bench only',
   ],
+  [
+    'dashboard',
+    ['control', 'service-gateway'],
+    'the page knows the gateway’s JSON: types of its wire, and no code of a package',
+  ],
   ...['teams', 'projects', 'tasks'].map((service) => [
     `services/${service}`,
     ['contracts', 'runtime', 'outbox', 'subscriber', 'edge', 'control', 'service-host', 'migrations'],
@@ -93,12 +98,11 @@ export default tseslint.config(
       '**/node_modules/**',
       'packages/contracts/src/gen/**',
       '.banyan/**',
-      'dashboard/**',
     ],
   },
   eslint.configs.recommended,
   {
-    files: ['**/src/**/*.ts', 'docs/examples/*.ts'],
+    files: ['**/src/**/*.{ts,tsx}', 'docs/examples/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: {
       parserOptions: {
@@ -156,7 +160,7 @@ export default tseslint.config(
     },
   },
   ...DIRECTION.flatMap(([folder, allowed, reason]) => [
-    ban(folder, allowed, reason, [`${folder}/**/*.ts`]),
+    ban(folder, allowed, reason, [`${folder}/**/*.{ts,tsx}`]),
     ban(folder, allowed, reason, [`${folder}/**/*.test.ts`], TESTS),
   ]),
 );

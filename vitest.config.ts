@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     include: [
       '{packages,services}/*/src/**/*.test.ts',
-      '{outbox-relay,migrations,e2e,bench}/src/**/*.test.ts',
+      '{outbox-relay,migrations,dashboard,e2e,bench}/src/**/*.test.ts',
       'docs/examples/*.test.ts',
     ],
     globalSetup: ['packages/devstack/src/vitest-setup.ts'],

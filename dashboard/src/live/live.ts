@@ -1,0 +1,44 @@
+import { computed, signal } from '@preact/signals';
+import { look, session } from '../session/session.js';
+import type { AuditPage, EdgeOverview } from '../wire.js';
+import { LiveConnection } from './live-connection.js';
+import { NOTHING_HEARD, reduceLive, type LiveEvent } from './live-state.js';
+
+/** What the page knows of the system, as it comes in. */
+export const live = signal(NOTHING_HEARD);
+
+export const overview = computed(() => live.value.overview);
+export const edges = computed<readonly EdgeOverview[]>(() => overview.value?.edges ?? []);
+export const clockAheadMs = computed(() => live.value.clockAheadMs);
+
+const tell = (event: LiveEvent): void => {
+  live.value = reduceLive(live.value, event);
+};
+
+const connection = new LiveConnection({
+  tell,
+  onRefused: () => {
+    session.value = { state: 'closed' };
+  },
+});
+
+/** Where the entries go on that are older than those that were read; null: nowhere. */
+let before: number | null | undefined;
+
+/** Follows the system from now on, with what was done before. */
+export function followLive(): () => void {
+  connection.start();
+  // Their own page says it if they cannot be read.
+  if (before === undefined) readEarlierAudit().catch(() => undefined);
+  return () => connection.stop();
+}
+
+/** Reads older entries of the audit. False: there are no more. */
+export async function readEarlierAudit(): Promise<boolean> {
+  if (before === null) return false;
+  const from = before === undefined ? '' : `&before=${before}`;
+  const { entries, next } = await look<AuditPage>(`/audit?limit=100${from}`);
+  before = next;
+  tell({ type: 'earlier-audit', nowMs: Date.now(), entries });
+  return next !== null;
+}

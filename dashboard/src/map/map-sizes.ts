@@ -1,0 +1,24 @@
+import { partsOf } from '../edge/edge-text.js';
+import type { LayoutSizes } from './layout.js';
+
+/** Beside each other, with the method and stage of each edge on it. */
+export const WIDE: LayoutSizes = {
+  node: { width: 204, height: 118 },
+  labelOf: (edge) => ({
+    width: Math.min(250, Math.max(156, 54 + 7.4 * partsOf(edge).method.length)),
+    height: 46,
+  }),
+  direction: 'LR',
+  gap: { edges: 18, ranks: 34 },
+};
+
+/** Below each other, for a phone: edges carry a number, the list below has their names. */
+export const NARROW: LayoutSizes = {
+  node: { width: 190, height: 84 },
+  labelOf: () => ({ width: 28, height: 24 }),
+  direction: 'TB',
+  gap: { edges: 12, ranks: 30 },
+};
+
+/** How much of a method's name a label has room for. */
+export const LABEL_LETTERS = 26;
