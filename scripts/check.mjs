@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 
 const STEPS = [
-  ['build', 'npx tsc -b'],
+  ['build', 'npm run --silent build'],
   ['types of the tests', 'npx tsc -p tsconfig.tests.json'],
   ['format', 'npm run --silent format:check'],
   ['lint and import direction', 'npm run --silent lint'],

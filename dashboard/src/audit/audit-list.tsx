@@ -24,6 +24,7 @@ export function AuditList({
             <p class="feed-what">
               {withSubject && <Subject entry={entry} />} {verbOf(entry)}
               {entry.forced === true && <Badge tone="warn">forced</Badge>}
+              {entry.outcome === 'open' && <Badge tone="info">under way</Badge>}
               {entry.outcome === 'not made' && <Badge tone="bad">never came in force</Badge>}
             </p>
             <p class="feed-why">{entry.why}</p>

@@ -25,9 +25,8 @@ export function GatePanel({ edge, view }: { edge: EdgeOverview; view: EdgeView |
           <li key={reason}>{reason}</li>
         ))}
       </ul>
-      {asksParity(next.stage) &&
-        view?.parity?.map((row) => <ParityMeter key={row.stratum ?? ''} row={row} />)}
-      {next.stage === 'event' && view?.reactions != null && <ReactionMeter {...view.reactions} />}
+      {asksParity(next.stage) && view?.parity.map((row) => <ParityMeter key={row.stratum ?? ''} row={row} />)}
+      {next.stage === 'event' && view?.reactions && <ReactionMeter {...view.reactions} />}
     </Panel>
   );
 }

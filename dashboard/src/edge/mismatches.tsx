@@ -3,7 +3,7 @@ import { Ago } from '../ui/ago.js';
 import { Badge } from '../ui/badge.js';
 import { Panel } from '../ui/panel.js';
 import { Empty } from '../ui/state.js';
-import type { FieldDifference, Mismatch, ToldAnswer } from '../wire.js';
+import type { Mismatch } from '../wire.js';
 import { jsonText } from './json-text.js';
 
 /** Comparisons that did not end equal: what was asked, and where the answers part. */
@@ -79,7 +79,11 @@ function Differences({ mismatch: { differences } }: { mismatch: Mismatch }) {
   );
 }
 
-function Difference({ difference: { path, kind, provider, replica } }: { difference: FieldDifference }) {
+function Difference({
+  difference: { path, kind, provider, replica },
+}: {
+  difference: Mismatch['differences'][number];
+}) {
   return (
     <tr>
       <th scope="row">
@@ -96,7 +100,7 @@ function Difference({ difference: { path, kind, provider, replica } }: { differe
   );
 }
 
-function Side({ name, answer }: { name: string; answer: ToldAnswer }) {
+function Side({ name, answer }: { name: string; answer: Mismatch['provider'] }) {
   return (
     <div>
       <h3>

@@ -1,6 +1,7 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { act } from '../session/session.js';
 import { durationText } from '../format/duration.js';
+import { countOf } from '../format/number.js';
 import { ActionDialog } from '../ui/action-dialog.js';
 import { OutcomeBadge, StageBadge } from '../ui/badge.js';
 import { Icon } from '../ui/icon.js';
@@ -31,7 +32,7 @@ function AdvanceDialog({ edge, onClose, onMoved }: MoveDialogProps) {
   const passes = next.outcome === 'pass';
   const perform = async (reason: string): Promise<void> => {
     const wanted = { to: next.stage, reason, expectedChange: edge.change };
-    const part = share == null ? {} : { share };
+    const part = share === null || share === undefined ? {} : { share };
     await move(edge, 'advance', { ...wanted, ...part, ...(passes ? {} : { force: force.value }) });
     onMoved();
   };
@@ -92,11 +93,16 @@ function BackDialog({ edge, onClose, onMoved }: MoveDialogProps) {
 }
 
 async function move(edge: EdgeOverview, direction: Direction, wanted: object): Promise<void> {
-  const { from, to, inForceMs } = await act<StageMoved>(
-    `/edges/${encodeURIComponent(edge.edge)}/${direction}`,
-    wanted,
-  );
-  notify(`${edge.edge.replace('->', '→')}: ${from} → ${to}, in force after ${durationText(inForceMs)}`);
+  const moved = await act<StageMoved>(`/edges/${encodeURIComponent(edge.edge)}/${direction}`, wanted);
+  notify(`${edge.edge.replace('->', '→')}: ${movedText(moved)}`);
+}
+
+/** The change stands even where some process does not run it yet. */
+function movedText({ from, to, inForceMs, inForce, missing }: StageMoved): string {
+  const done = `${from} → ${to}, in force in ${countOf(inForce, 'process', 'processes')} after ${durationText(inForceMs)}`;
+  return missing.length === 0
+    ? done
+    : `${done}; not yet in ${missing.map(({ process }) => process).join(', ')}`;
 }
 
 function FromTo({ edge, to, share }: { edge: EdgeOverview; to: Stage; share: number | null }) {

@@ -26,7 +26,10 @@ export function switchKeys(on: boolean): void {
 export function listenToKeys(): () => void {
   const keys = new KeySequence();
   const onKey = (event: KeyboardEvent): void => {
-    if (isOpener(event)) return open(event);
+    if (isOpener(event)) {
+      open(event);
+      return;
+    }
     if (!keysAreOn.value || isTaken(event)) return;
     const command = keys.read(event.key, event.timeStamp);
     if (command === undefined) return;
@@ -55,27 +58,34 @@ function isTaken({ target, metaKey, ctrlKey, altKey, isComposing }: KeyboardEven
 
 function run(command: Command): void {
   switch (command.do) {
-    case 'go': {
-      const place = PLACES.find(({ key }) => key === command.key);
-      if (place !== undefined) goTo(place.to);
-      return;
-    }
+    case 'go':
+      goToPlace(command.key);
+      break;
     case 'help':
-      return openHelp();
+      openHelp();
+      break;
     case 'find':
       finderIsOpen.value = true;
-      return;
+      break;
     case 'theme':
-      return nextTheme();
+      nextTheme();
+      break;
     case 'advance':
     case 'back':
       edgeKeys.value?.[command.do]?.();
-      return;
+      break;
     case 'next-edge':
-      return goToEdge(1);
+      goToEdge(1);
+      break;
     case 'previous-edge':
-      return goToEdge(-1);
+      goToEdge(-1);
+      break;
   }
+}
+
+function goToPlace(key: string): void {
+  const place = PLACES.find((each) => each.key === key);
+  if (place !== undefined) goTo(place.to);
 }
 
 /** From elsewhere to the first, or the last. */

@@ -41,6 +41,7 @@ export function EdgeList({ edges }: { edges: readonly EdgeOverview[] }) {
 function EdgeRow({ edge, number }: { edge: EdgeOverview; number: number }) {
   const { caller, provider, method } = partsOf(edge.edge);
   const traffic = live.value.traffic.get(edge.edge);
+  const failed = traffic?.failedShare ?? null;
   return (
     <tr>
       <th scope="row">
@@ -52,7 +53,7 @@ function EdgeRow({ edge, number }: { edge: EdgeOverview; number: number }) {
           <strong>{method}</strong>
         </Link>
       </th>
-      <td data-label="Kind">
+      <td class="second" data-label="Kind">
         <KindBadge kind={edge.kind} />
       </td>
       <td data-label="Stage">
@@ -64,13 +65,13 @@ function EdgeRow({ edge, number }: { edge: EdgeOverview; number: number }) {
       <td class="number" data-label="Carries">
         {traffic === undefined ? '–' : rateText(traffic.perSecond)}
       </td>
-      <td class="number" data-label="Failed">
-        {traffic?.failedShare == null ? '–' : percentText(traffic.failedShare)}
+      <td class="number second" data-label="Failed">
+        {failed === null ? '–' : percentText(failed)}
       </td>
       <td data-label="Next">
         {edge.next === null ? <span class="muted">highest stage</span> : <Next next={edge.next} />}
       </td>
-      <td data-label="Changed">
+      <td class="second" data-label="Changed">
         {edge.since === null ? <span class="muted">never</span> : <Ago at={edge.since} />}
       </td>
     </tr>

@@ -18,7 +18,7 @@ export function serviceState(name: string, { services, relays, subscribers }: Ov
   const parked = own.reduce((sum, { parkedKeys }) => sum + parkedKeys, 0);
   const troubled = own.filter(({ state }) => state === 'halted' || state === 'down');
   const all = relays.filter(({ source }) => source === name);
-  const leader = all.find(({ state }) => state === 'leading' || state === 'leader');
+  const leader = all.find(({ state }) => state === 'leading');
   const processes = services.find((each) => each.name === name)?.instances.length ?? 0;
   return {
     name,

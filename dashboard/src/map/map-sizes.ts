@@ -5,7 +5,7 @@ import type { LayoutSizes } from './layout.js';
 export const WIDE: LayoutSizes = {
   node: { width: 204, height: 118 },
   labelOf: (edge) => ({
-    width: Math.min(250, Math.max(156, 54 + 7.4 * partsOf(edge).method.length)),
+    width: Math.min(250, Math.max(204, 54 + 7.4 * partsOf(edge).method.length)),
     height: 46,
   }),
   direction: 'LR',
@@ -14,7 +14,7 @@ export const WIDE: LayoutSizes = {
 
 /** Below each other, for a phone: edges carry a number, the list below has their names. */
 export const NARROW: LayoutSizes = {
-  node: { width: 190, height: 84 },
+  node: { width: 190, height: 96 },
   labelOf: () => ({ width: 28, height: 24 }),
   direction: 'TB',
   gap: { edges: 12, ranks: 30 },

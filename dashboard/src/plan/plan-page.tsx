@@ -9,7 +9,7 @@ import { Button } from '../ui/button.js';
 import { Meter } from '../ui/meter.js';
 import { Panel } from '../ui/panel.js';
 import { Empty, Failure, Loading } from '../ui/state.js';
-import type { PlanView, RunView } from '../wire.js';
+import type { PlanView, RunSummary } from '../wire.js';
 import { RunDialog, type RunAction } from './run-dialog.js';
 import { StepList } from './step-list.js';
 
@@ -28,7 +28,7 @@ export function PlanPage() {
           Run one with <code>banyan apply</code>, or start the gateway with a playbook.
         </Empty>
       )}
-      {data?.playbook != null && <Plan plan={data} onActed={refresh} />}
+      {data?.playbook && <Plan plan={data} onActed={refresh} />}
     </>
   );
 }
@@ -45,7 +45,7 @@ function Plan({ plan: { steps, run }, onActed }: { plan: PlanView; onActed: () =
   );
 }
 
-function Run({ run, onActed }: { run: RunView | null; onActed: () => void }) {
+function Run({ run, onActed }: { run: RunSummary | null; onActed: () => void }) {
   const asked = useSignal<RunAction | null>(null);
   if (run === null) {
     return (
@@ -58,7 +58,7 @@ function Run({ run, onActed }: { run: RunView | null; onActed: () => void }) {
   return (
     <div class="run">
       <Badge tone={run.paused ? 'warn' : 'info'} icon={run.paused ? 'pause' : 'play'}>
-        {run.paused ? 'paused' : run.state}
+        {run.state}
       </Badge>
       <span class="muted">
         by {run.by}, <Ago at={run.at} />

@@ -38,7 +38,7 @@ function bySource(relays: readonly RelayRow[]): [string, RelayRow[]][] {
   ]);
 }
 
-const isLeader = ({ state }: RelayRow): boolean => state === 'leader' || state === 'leading';
+const isLeader = ({ state }: RelayRow): boolean => state === 'leading';
 
 function Source({ source, rows }: { source: string; rows: readonly RelayRow[] }) {
   const leader = rows.find(isLeader);
@@ -81,7 +81,7 @@ function Source({ source, rows }: { source: string; rows: readonly RelayRow[] })
           </tbody>
         </table>
       </div>
-      {leader?.audit != null && <Audit audit={leader.audit} />}
+      {leader?.audit && <Audit audit={leader.audit} />}
     </Panel>
   );
 }

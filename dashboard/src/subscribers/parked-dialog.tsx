@@ -2,12 +2,12 @@ import { countOf } from '../format/number.js';
 import { act } from '../session/session.js';
 import { ActionDialog } from '../ui/action-dialog.js';
 import { notify } from '../ui/notice.js';
-import type { ParkedKey } from '../wire.js';
+import type { ParkedDone, ParkedKeyRow, ParkedRequest } from '../wire.js';
 
 export type ParkedAction = 'retry' | 'skip';
 
 export interface ParkedDialogProps {
-  parked: ParkedKey;
+  parked: ParkedKeyRow;
   action: ParkedAction;
   onClose: () => void;
   onDone: () => void;
@@ -22,18 +22,9 @@ const WORDS = {
 export function ParkedDialog({ parked, action, onClose, onDone }: ParkedDialogProps) {
   const { subscriber, source, aggregate, key, waiting } = parked;
   const perform = async (reason: string): Promise<void> => {
-    const { done } = await act<{ done: boolean }>(`/parked/${action}`, {
-      subscriber,
-      source,
-      aggregate,
-      key,
-      reason,
-    });
-    notify(
-      done
-        ? `${aggregate} ${key}: ${action === 'retry' ? 'tried again' : 'skipped'}`
-        : `${aggregate} ${key}: nothing waits any more`,
-    );
+    const asked: ParkedRequest = { subscriber, source, aggregate, key, reason };
+    const done = await act<ParkedDone>(`/parked/${action}`, asked);
+    notify(`${aggregate} ${key}: ${outcomeText(action, done)}`);
     onDone();
   };
   return (
@@ -56,4 +47,9 @@ export function ParkedDialog({ parked, action, onClose, onDone }: ParkedDialogPr
       )}
     </ActionDialog>
   );
+}
+
+function outcomeText(action: ParkedAction, { done, skipped = 1 }: ParkedDone): string {
+  if (!done) return 'nothing waits any more';
+  return action === 'retry' ? 'tried again' : `${countOf(skipped, 'event')} skipped`;
 }

@@ -6,23 +6,29 @@ import { Badge } from '../ui/badge.js';
 import { Button } from '../ui/button.js';
 import { Panel } from '../ui/panel.js';
 import { Empty, Failure, Loading } from '../ui/state.js';
-import type { ParkedKey } from '../wire.js';
+import type { ParkedKeyRow, ParkedList } from '../wire.js';
 import { ParkedDialog, type ParkedAction } from './parked-dialog.js';
 
 const EVERY_MS = 3_000;
 
 /** Keys that are set aside, of all subscribers; `version` changes when there may be others. */
 export function ParkedKeys({ version }: { version: number | undefined }) {
-  const { data, problem, refresh } = useResource<{ keys: ParkedKey[] }>('/parked', {
+  const { data, problem, refresh } = useResource<ParkedList>('/parked', {
     everyMs: EVERY_MS,
     version,
   });
-  const asked = useSignal<{ parked: ParkedKey; action: ParkedAction } | null>(null);
+  const asked = useSignal<{ parked: ParkedKeyRow; action: ParkedAction } | null>(null);
   return (
     <Panel title="Parked keys" wide>
       {problem !== null && <Failure problem={problem} />}
       {data === null && problem === null && <Loading what="parked keys" lines={2} />}
-      {data?.keys.length === 0 && (
+      {data?.unreachable.map(({ database, because }) => (
+        <Failure
+          key={database}
+          problem={{ status: 0, title: `The database of ${database} cannot be asked`, detail: because }}
+        />
+      ))}
+      {data?.keys.length === 0 && data.unreachable.length === 0 && (
         <Empty title="No key is parked">A key whose event fails is set aside here; all others go on.</Empty>
       )}
       <ul class="parked">
@@ -49,7 +55,7 @@ export function ParkedKeys({ version }: { version: number | undefined }) {
   );
 }
 
-function ParkedItem({ parked, onAct }: { parked: ParkedKey; onAct: (action: ParkedAction) => void }) {
+function ParkedItem({ parked, onAct }: { parked: ParkedKeyRow; onAct: (action: ParkedAction) => void }) {
   const { subscriber, source, aggregate, key, position, attempts, error, at, waiting, skipped } = parked;
   return (
     <li class="parked-item">
