@@ -151,10 +151,33 @@ export {
 export {
   decodeEdgeFound,
   edgeFindSubjectOf,
+  LONGEST_CUT_MS,
   type CalibrationReport,
+  type CutReport,
+  type CutTask,
   type EdgeFound,
   type EdgeTask,
+  type EdgeTaskResult,
   type NoisyField,
   type ReplayAnswer,
 } from './edge-task/edge-task.js';
 export type { EdgePerforming } from './edge-task/edge-task-service.js';
+export { readRuns, RunStore, type FoundRun } from './run/run-store.js';
+export { RUN_BUCKET } from './run/run-bucket.js';
+export type { RunLease } from './run/run-lease.js';
+export type {
+  RunHolder,
+  RunRecord,
+  RunState,
+  RunStep,
+  RunStepName,
+  RunStepState,
+  RunView,
+  RunWishes,
+} from './run/run-record.js';
+export {
+  readRehearsals,
+  recordRehearsal,
+  type RehearsalCounts,
+  type RehearsalRecord,
+} from './rehearsal/rehearsal-record.js';

@@ -38,15 +38,38 @@ export async function withControlPlane<T>(
 
 /** Asks bucket and processes once. */
 export async function lookAt(connection: NatsConnection, gate: GateOptions): Promise<ControlPlane> {
-  const store = await StageStore.open(connection);
-  const [records, reports] = await Promise.all([store.list(), collectReports(connection)]);
-  return { connection, records, reports, edges: overviewsOf(records, reports, gate) };
+  return under(await askOnce(connection), gate);
 }
 
-/** Connects to NATS for one command. @throws BANYAN_CONTROL_UNREACHABLE */
-export async function reach(server: string): Promise<NatsConnection> {
+/** What bucket and processes said at one moment, whatever gates make of it. */
+export type Answers = Omit<ControlPlane, 'edges'>;
+
+export async function askOnce(connection: NatsConnection): Promise<Answers> {
+  const store = await StageStore.open(connection);
+  const [records, reports] = await Promise.all([store.list(), collectReports(connection)]);
+  return { connection, records, reports };
+}
+
+/** The same answers as gates with these settings judge them. */
+export function under(answers: Answers, gate: GateOptions): ControlPlane {
+  return { ...answers, edges: overviewsOf(answers.records, answers.reports, gate) };
+}
+
+/**
+ * Connects to NATS for one command.
+ *
+ * @param reconnect for one that is to outlive the broker
+ * @throws BANYAN_CONTROL_UNREACHABLE
+ */
+export async function reach(server: string, { reconnect = false } = {}): Promise<NatsConnection> {
   try {
-    return await connect({ servers: server, name: 'banyan', timeout: 3_000, reconnect: false });
+    return await connect({
+      servers: server,
+      name: 'banyan',
+      timeout: 3_000,
+      reconnect,
+      maxReconnectAttempts: -1,
+    });
   } catch (error) {
     const address = server.replace(/\/\/[^@/]*@/, '//');
     throw new BanyanError('BANYAN_CONTROL_UNREACHABLE', `NATS at ${address}: ${messageOf(error)}`, {

@@ -3,6 +3,7 @@ import { ClosedConnectionError } from '@nats-io/nats-core';
 import { Command, CommanderError } from 'commander';
 import { BanyanError, messageOf } from '@banyan/runtime';
 import { addAdvance } from './commands/advance.js';
+import { addApply } from './commands/apply.js';
 import { addBack } from './commands/back.js';
 import { addBackfill } from './commands/backfill.js';
 import { addCalibrate } from './commands/calibrate.js';
@@ -19,6 +20,7 @@ import { addEvidence } from './commands/evidence.js';
 import { addParked } from './commands/parked.js';
 import { addPlan } from './commands/plan.js';
 import { addRebuild } from './commands/rebuild.js';
+import { addRehearse } from './commands/rehearse.js';
 import { addRelay } from './commands/relay.js';
 import { addReport } from './commands/report.js';
 import { addStatus } from './commands/status.js';
@@ -78,6 +80,8 @@ export function programOf(surroundings: Surroundings): Command {
     addInit,
     addDoctor,
     addPlan,
+    addApply,
+    addRehearse,
     addAdvance,
     addBack,
     addFlag,

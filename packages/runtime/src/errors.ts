@@ -83,6 +83,13 @@ export const ERROR_CODES = {
     'Check the NATS address and that it can be reached from here; running processes go on without this command.',
   BANYAN_PLAYBOOK_INVALID:
     'Correct the playbook there; an editor that reads playbooks/playbook.schema.json completes and checks it as you write.',
+  BANYAN_RUN_HELD:
+    'Let the other one go on, stop it with Ctrl-C, or ask it to pause: `banyan apply pause`. One that was killed is replaced within seconds.',
+  BANYAN_RUN_STOPPED:
+    'See why with `banyan apply status`. Once that is settled `banyan apply --yes` goes on from where it stands.',
+  BANYAN_STEP_UNKNOWN: 'Name a step by its id, its number in `banyan plan`, or its words.',
+  BANYAN_REHEARSAL_REFUSED:
+    'Rehearse at prefer-replica, replica or event, one at a time; or say --force if an outage is what you want.',
   BANYAN_REPLICA_STALE:
     'The replica is older than the edge’s staleness budget; check the relay and the subscriber.',
   BANYAN_REPLICA_FAILED:

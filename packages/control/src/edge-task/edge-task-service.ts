@@ -6,17 +6,16 @@ import type { ProcessReport } from '../report.js';
 import {
   decodeEdgeTask,
   edgeFindSubjectOf,
-  type CalibrationReport,
   type EdgeFound,
   type EdgeTask,
   type EdgeTaskAnswer,
-  type ReplayAnswer,
+  type EdgeTaskResult,
 } from './edge-task.js';
 
 /** An edge that takes tasks of operators. */
 export interface EdgePerforming {
   /** @throws BanyanError, which the operator is told */
-  perform: (task: EdgeTask) => Promise<ReplayAnswer | CalibrationReport>;
+  perform: (task: EdgeTask) => Promise<EdgeTaskResult>;
 }
 
 export interface EdgeTaskParts {

@@ -1,4 +1,5 @@
 import { parseEdge } from '../edge-name.js';
+import type { RehearsalCounts } from '../rehearsal/rehearsal-record.js';
 import type { ComparisonOutcome, FieldDifference } from '../report.js';
 
 /** Core NATS subject on which every process that has an edge answers an empty request with an `EdgeFound`. */
@@ -21,7 +22,26 @@ export type EdgeTask =
   | { do: 'replay'; id: string; requestBytes?: string }
   /** Ask the provider twice for so many of the next calls. */
   | { do: 'calibrate'; samples: number }
-  | { do: 'calibration' };
+  | { do: 'calibration' }
+  | CutTask;
+
+/**
+ * `cut-off`: nobody of this process reaches the edge's provider for so long (of a reaction: the receiver refuses its calls);
+ * it ends by itself, whatever becomes of who asked · `cut` how that goes · `restore` ends it before. All are answered with a
+ * `CutReport`.
+ */
+export type CutTask = { do: 'cut-off'; id: string; forMs: number } | { do: 'cut' | 'restore'; id: string };
+
+/** Nobody means to cut a provider off for longer, in ms. */
+export const LONGEST_CUT_MS = 600_000;
+
+/** What a process has seen since its provider was cut off. */
+export interface CutReport extends RehearsalCounts {
+  id: string;
+  isCut: boolean;
+  /** Calls that began within that time and have not ended. */
+  open: number;
+}
 
 /** What came of a replay. */
 export type ReplayAnswer =
@@ -56,9 +76,11 @@ export interface NoisyField {
   propose: { ignore: string } | { unordered: string };
 }
 
+export type EdgeTaskResult = ReplayAnswer | CalibrationReport | CutReport;
+
 /** What a process answers to a task. */
 export type EdgeTaskAnswer =
-  { result: ReplayAnswer | CalibrationReport } | { error: { code: string; message: string; remedy: string } };
+  { result: EdgeTaskResult } | { error: { code: string; message: string; remedy: string } };
 
 /** Reads what a process says of itself; undefined for anything else. */
 export function decodeEdgeFound(data: string): EdgeFound | undefined {
@@ -69,13 +91,19 @@ export function decodeEdgeFound(data: string): EdgeFound | undefined {
 
 /** Reads a task; undefined for anything else. */
 export function decodeEdgeTask(data: string): EdgeTask | undefined {
-  const { do: what, id, requestBytes, samples } = parsed(data);
+  const { do: what, id, requestBytes, samples, forMs } = parsed(data);
   if (what === 'calibration') return { do: what };
+  if ((what === 'cut' || what === 'restore') && typeof id === 'string') return { do: what, id };
+  if (what === 'cut-off' && typeof id === 'string' && isCutTime(forMs)) return { do: what, id, forMs };
   if (what === 'calibrate' && Number.isSafeInteger(samples) && Number(samples) > 0) {
     return { do: what, samples: Number(samples) };
   }
   if (what !== 'replay' || typeof id !== 'string') return undefined;
   return { do: what, id, ...(typeof requestBytes === 'string' ? { requestBytes } : {}) };
+}
+
+function isCutTime(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= LONGEST_CUT_MS;
 }
 
 function parsed(data: string): Record<string, unknown> {

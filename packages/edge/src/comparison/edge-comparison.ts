@@ -1,4 +1,4 @@
-import type { CalibrationReport, EdgeTask, ReplayAnswer } from '@banyan/control';
+import type { CalibrationReport, CutTask, EdgeTask, ReplayAnswer } from '@banyan/control';
 import { Calibration } from './calibration.js';
 import { Comparer, type AnswerJudge, type ComparerParts, type Question } from './comparer.js';
 import { ComparisonQueue } from './comparison-queue.js';
@@ -66,7 +66,7 @@ export class EdgeComparison<Request, Response> {
     await this.#log.stop();
   }
 
-  perform(task: EdgeTask): Promise<ReplayAnswer | CalibrationReport> {
+  perform(task: Exclude<EdgeTask, CutTask>): Promise<ReplayAnswer | CalibrationReport> {
     switch (task.do) {
       case 'replay':
         return this.#replay(task);

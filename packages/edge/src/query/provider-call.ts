@@ -32,6 +32,11 @@ const IN_THE_WAY: ReadonlySet<StatusCode> = new Set([
   status.DATA_LOSS,
 ]);
 
+/** Whether a call ended as it might with nobody there: neither answered, nor given up by its caller. */
+export function isOutage(code: StatusCode): boolean {
+  return code !== status.CANCELLED && IN_THE_WAY.has(code);
+}
+
 /** What a finished call says about the data. */
 export function answerOf<Response>(
   code: StatusCode,

@@ -2,12 +2,11 @@ import { InterceptingCall, type Interceptor, type InterceptorOptions, type NextC
 import {
   stageFor,
   stageReportOf,
-  type CalibrationReport,
   type EdgeReporting,
   type EdgeTask,
+  type EdgeTaskResult,
   type QueryEdgeReport,
   type QueryStage,
-  type ReplayAnswer,
   type RunningStage,
   type SourcedStage,
 } from '@banyan/control';
@@ -33,6 +32,7 @@ import { ReplicaReader } from './replica-reader.js';
 import { refuseSideEffects } from './side-effects.js';
 import { TokenReader } from './token-reader.js';
 import { EdgeGuard } from '../guard/edge-guard.js';
+import { CutOff, isCutTask } from '../rehearsal/cut-off.js';
 import { EdgeTokens } from '../tokens/edge-tokens.js';
 import { resolveTokenOptions, type ResolvedTokenOptions } from '../tokens/token-options.js';
 
@@ -67,6 +67,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly #evidence: Evidence;
   readonly #guard: EdgeGuard;
   readonly #answers: CachedAnswers<Request, Response> | undefined;
+  readonly #cutOff: CutOff;
 
   constructor(given: QueryEdgeOptions<Request, Response>) {
     const options = resolveQueryEdgeOptions(given);
@@ -83,6 +84,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#evidence = new Evidence(options.strata);
     this.#comparison = new EdgeComparison(options, this.#reader, this.#guard);
     this.#answers = answersOf(options, this.#seen);
+    this.#cutOff = new CutOff(options.edge);
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
 
@@ -101,9 +103,9 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     };
   }
 
-  /** What an operator asks: a replay of a counterexample, or a calibration. */
-  perform(task: EdgeTask): Promise<ReplayAnswer | CalibrationReport> {
-    return this.#comparison.perform(task);
+  /** What an operator asks: a replay of a counterexample, a calibration, or a rehearsal of the provider's absence. */
+  perform(task: EdgeTask): Promise<EdgeTaskResult> {
+    return isCutTask(task) ? this.#cutOff.perform(task) : this.#comparison.perform(task);
   }
 
   /** Resolves once no comparison is waiting or under way. */
@@ -113,6 +115,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
 
   /** Ends comparisons. Calls go on as before, uncompared. */
   stop(): Promise<void> {
+    this.#cutOff.stop();
     this.#guard.stop();
     return this.#comparison.stop();
   }
@@ -123,8 +126,12 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
       return new InterceptingCall(nextCall(options));
     this.bypasses.ran();
     markOnEdge(options);
-    const { running, runningFor } = this.stage;
     const route = { options, nextCall };
+    return this.#cutOff.isCut ? this.#cutOff.open(route, (cut) => this.#decide(cut)) : this.#decide(route);
+  }
+
+  #decide(route: CallRoute): InterceptingCall {
+    const { running, runningFor } = this.stage;
     if (runningFor !== undefined) return new InterceptingCall(this.#askedFor(route, runningFor));
     if (running.ramp !== undefined) return new InterceptingCall(this.#ramp(route, running));
     return this.#route(route, running, running.stage);
@@ -178,7 +185,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
         tally,
         startedMs,
         caller: this.#seen.ofCaller(),
-        comparer: this.#comparison.judgeFor(share),
+        comparer: this.#cutOff.isCut ? undefined : this.#comparison.judgeFor(share),
       }),
     );
   }
@@ -186,7 +193,8 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   #askReplica(route: CallRoute, tally: ChangeTally, stage: 'prefer-replica' | 'replica'): InterceptingCall {
     const { edge, notFound, readTimeoutMs, replicaTimeoutMs, sampleShare } = this.#options;
     const timeoutMs = stage === 'replica' ? replicaTimeoutMs : readTimeoutMs;
-    const comparer = this.#comparison.comparerFor(stage === 'replica' ? 0 : sampleShare);
+    const isCompared = stage !== 'replica' && !this.#cutOff.isCut;
+    const comparer = this.#comparison.comparerFor(isCompared ? sampleShare : 0);
     const parts = new ReplicaFirst({
       edge,
       stage,

@@ -6,6 +6,7 @@ export type RefusalReason =
   | 'REACTION_INCOMPLETE'
   | 'REACTION_TOO_OLD'
   | 'REACTION_TOO_EARLY'
+  | 'REACTION_CUT_OFF'
   | 'REACTION_ANSWER_NOT_KEPT';
 
 const CODES: Record<RefusalReason, status> = {
@@ -13,6 +14,7 @@ const CODES: Record<RefusalReason, status> = {
   REACTION_INCOMPLETE: status.INVALID_ARGUMENT,
   REACTION_TOO_OLD: status.FAILED_PRECONDITION,
   REACTION_TOO_EARLY: status.UNAVAILABLE,
+  REACTION_CUT_OFF: status.UNAVAILABLE,
   REACTION_ANSWER_NOT_KEPT: status.ALREADY_EXISTS,
 };
 

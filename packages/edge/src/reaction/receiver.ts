@@ -3,11 +3,14 @@ import {
   noReactions,
   stageReportOf,
   type EdgeReporting,
+  type EdgeTask,
+  type EdgeTaskResult,
   type SourcedStage,
   type ReactionCounts,
   type ReactionReading,
   type ReactionReceiverReport,
 } from '@banyan/control';
+import { BanyanError } from '@banyan/runtime';
 import type {
   EventContext,
   FreshnessOf,
@@ -22,6 +25,7 @@ import { inCallTransaction, type CallTime } from './call-transaction.js';
 import { CallersWithoutId } from './callers-without-id.js';
 import { ChangeCounts } from './change-counts.js';
 import { Drain } from './drain.js';
+import { CutOff, isCutTask } from '../rehearsal/cut-off.js';
 import { EffectRun, type Ended } from './effect-run.js';
 import { Pruner } from './pruner.js';
 import { ReactionRefusal } from './reaction-refusal.js';
@@ -65,6 +69,7 @@ export class Receiver<Request, Response> implements EdgeReporting {
   readonly #pruner: Pruner;
   readonly #counts = new ChangeCounts(noReactions);
   readonly #withoutId = new CallersWithoutId();
+  readonly #cutOff: CutOff;
   #reading: EventReading | undefined;
 
   constructor(given: ReceiverOptions<Request, Response>) {
@@ -74,6 +79,7 @@ export class Receiver<Request, Response> implements EdgeReporting {
     this.stage = stages.edge({ edge, kind: 'reaction', stages: ladder });
     this.#admission = new Admission(this.stage.name.text, options.maxCallAgeMs);
     this.#run = new EffectRun({ ...options, admission: this.#admission });
+    this.#cutOff = new CutOff(edge);
     this.#drain = new Drain(this.stage, options.drainMs, (of) => this.#reading?.freshness(of).asOfMs);
     this.#pruner = new Pruner(pool, this.#admission, { everyMs: pruneEveryMs, logger });
     this.entries = options.triggers.map(({ entry }) => entry((...event) => this.#onEvent(...event)));
@@ -91,7 +97,14 @@ export class Receiver<Request, Response> implements EdgeReporting {
   }
 
   stop(): Promise<void> {
+    this.#cutOff.stop();
     return this.#pruner.stop();
+  }
+
+  /** What an operator asks: a rehearsal, in which calls are refused and events alone bring effects. */
+  async perform(task: EdgeTask): Promise<EdgeTaskResult> {
+    if (isCutTask(task)) return this.#cutOff.perform(task);
+    throw new BanyanError('BANYAN_TASK_REFUSED', `a reaction edge has nothing to ${task.do}`);
   }
 
   /** Deletes some of the records that nobody can ask for any more; `start` does so now and then. */
@@ -116,6 +129,8 @@ export class Receiver<Request, Response> implements EdgeReporting {
    */
   readonly method = async (request: Request, served: ServedCall): Promise<Response> => {
     const call = readCall(served.metadata);
+    if (this.#cutOff.isCut && (call?.edge === this.stage.name.key || this.#isOnEdge(served)))
+      throw this.#cut();
     if (call?.edge === this.stage.name.key) return this.#onCall(request, call, served);
     if (this.#isOnEdge(served)) this.#judgeWithoutId(served);
     const context = { via: 'call', eventId: undefined, version: undefined } as const;
@@ -175,7 +190,16 @@ export class Receiver<Request, Response> implements EdgeReporting {
     else this.#now.repeatedEvents += 1;
   }
 
+  #cut(): ReactionRefusal {
+    this.#cutOff.refused();
+    return new ReactionRefusal(
+      'REACTION_CUT_OFF',
+      `${this.stage.name.text} rehearses: its calls are refused for a time`,
+    );
+  }
+
   #note(by: 'byCall' | 'byEvent', { outcome }: Ended<Response>): void {
+    if (by === 'byEvent') this.#cutOff.heldBy();
     this.#now[by] += 1;
     if (outcome === 'refused') this.#now.refused += 1;
   }

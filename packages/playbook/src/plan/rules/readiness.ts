@@ -8,7 +8,7 @@ import { advances, edgeOf } from './ladder.js';
 const ASKS_REPLICA: ReadonlySet<Stage> = new Set(['shadow', 'prefer-replica', 'replica']);
 
 /** At these stages an edge holds without its provider. */
-const WITHOUT_PROVIDER: ReadonlySet<Stage> = new Set(['prefer-replica', 'replica', 'event']);
+export const WITHOUT_PROVIDER: ReadonlySet<Stage> = new Set(['prefer-replica', 'replica', 'event']);
 
 /** A replica has all rows before it is asked: what never changed since the outbox began is in no event. */
 export const backfilledFirst: Rule = (plan, order) =>
