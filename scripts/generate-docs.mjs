@@ -30,6 +30,7 @@ const OPTIONS = [
   ['Feed of a cache', 'packages/edge/src/cache/cache-feed.ts', 'CacheFeedOptions'],
   ['Cache in memory', 'packages/edge/src/cache/memory-cache.ts', 'MemoryCacheOptions'],
   ['Gateway', 'services/gateway/src/gateway-options.ts', 'GatewayOptions'],
+  ['Live updates of the gateway', 'services/gateway/src/live/live-options.ts', 'LiveOptions'],
   ['Mismatch store', 'packages/control/src/mismatch/mismatch-store.ts', 'MismatchStoreOptions'],
   ['Cache in Redis', 'packages/edge/src/cache/redis/redis-cache.ts', 'RedisCacheOptions'],
   ['Audit log', 'packages/control/src/audit/audit-log.ts', 'AuditLogOptions'],

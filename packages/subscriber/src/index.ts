@@ -39,4 +39,5 @@ export { MemoryReplica, memoryReplica, type MemoryReplicaStatus } from './memory
 export type { FillFromTable, MemoryReplicaConfig, MemoryReplicaOptions } from './memory/options.js';
 export { entryFrom, removeOn, type EntryChange, type MemoryMapping } from './memory/mapping.js';
 export { SourceTail, sourceTail, type SourceTailStatus } from './tail/source-tail.js';
+export { streamPast, type PastRange } from './tail/stream-past.js';
 export type { SourceTailConfig, SourceTailOptions, TailBeginning, TailEvent } from './tail/options.js';

@@ -7,9 +7,14 @@ import type { StageWatch } from '@banyan/control';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { GatewayOptions } from './gateway-options.js';
+import { authenticateRequests } from './guards/authentication.js';
 import { refuseForeignPages } from './guards/hosts.js';
 import { healthRoutes } from './health.js';
 import { servePages } from './pages.js';
+import { tellPositions } from './live/live-headers.js';
+import type { LiveHub } from './live/live-hub.js';
+import type { LiveOptions } from './live/live-options.js';
+import { liveRoutes } from './live/live-routes.js';
 import { answerProblems } from './problem/answer-problem.js';
 import { scopeRequests } from './request/request-scope.js';
 import { restApi } from './rest/rest-api.js';
@@ -23,6 +28,8 @@ export interface GatewayParts {
   nats: Promise<NatsConnection>;
   /** Stages and flags as this process knows them. */
   stages: StageWatch;
+  hub: LiveHub;
+  live: LiveOptions;
   /** True from the moment that the gateway is told to stop. */
   isStopping: () => boolean;
 }
@@ -46,12 +53,15 @@ export async function gatewayApp(parts: GatewayParts): Promise<FastifyInstance> 
   logRequests(app, options);
   refuseForeignPages(app, options);
   await securityPlugins(app, options);
-  healthRoutes(app, { clients, isStopping, isLive: () => parts.stages.following });
+  healthRoutes(app, { clients, isStopping, isLive: () => parts.hub.isFlowing });
   await servePages(app, options);
   await app.register(
     async (api) => {
+      authenticateRequests(api, options);
       scopeRequests(api, options);
+      tellPositions(api, parts.hub);
       await restApi(api, clients);
+      await liveRoutes(api, parts.hub, parts.live);
     },
     { prefix: '/api' },
   );

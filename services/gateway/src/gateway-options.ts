@@ -9,6 +9,7 @@ import {
   type OptionRules,
 } from '@banyan/runtime';
 import type { FastifyRequest } from 'fastify';
+import type { LiveOptions } from './live/live-options.js';
 
 /** Says who makes a request, or undefined: nobody that may. What it throws counts as nobody, and is logged. */
 export type Authenticate = (request: FastifyRequest) => Promise<string | undefined> | string | undefined;
@@ -31,6 +32,8 @@ export interface GatewayOptions {
   operatorToken: string;
   /** Folder of the dashboard's built page. Default '': none is served. */
   dashboardDir: string;
+  /** Options of live updates: see `LiveOptions`. Default: theirs. */
+  live: Partial<LiveOptions>;
   /** Who makes a request to `/api`, or opens a socket. Default: everybody is `anonymous`. */
   authenticate: Authenticate;
   /** Origins whose pages may call it besides its own, e.g. `https://example.org`. Default: none. */
@@ -75,6 +78,11 @@ const RULES: OptionRules<GatewayOptions> = {
   stateDir: text(),
   operatorToken: anyText,
   dashboardDir: anyText,
+  live: {
+    fallback: {},
+    must: 'options of live updates',
+    check: (value): value is Partial<LiveOptions> => typeof value === 'object' && value !== null,
+  },
   authenticate: {
     fallback: () => 'anonymous',
     must: 'a function',

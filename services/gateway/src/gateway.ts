@@ -4,6 +4,8 @@ import { BanyanError, messageOf } from '@banyan/runtime';
 import type { FastifyInstance } from 'fastify';
 import { gatewayApp } from './app.js';
 import { resolveGatewayOptions, type GatewayConfig, type GatewayOptions } from './gateway-options.js';
+import { LiveHub } from './live/live-hub.js';
+import { resolveLiveOptions, type LiveOptions } from './live/live-options.js';
 import { ServiceClients } from './service-clients.js';
 
 /** A gateway that serves. */
@@ -43,6 +45,8 @@ class RunningGateway implements Gateway {
   readonly #broker: BrokerConnection;
   readonly #stages: StageWatch;
   readonly #reporter: Reporter;
+  readonly #live: LiveOptions;
+  readonly #hub: LiveHub;
   #app: FastifyInstance | undefined;
   #address = '';
   #stopped: Promise<void> | undefined;
@@ -50,6 +54,7 @@ class RunningGateway implements Gateway {
   constructor(options: GatewayOptions) {
     const { natsUrl, stateDir, logger } = options;
     this.#options = options;
+    this.#live = resolveLiveOptions(options.live);
     this.#clients = new ServiceClients(options);
     this.#broker = new BrokerConnection({ name: 'gateway', servers: natsUrl.split(',') }, logger);
     const connection = this.#broker.opened;
@@ -57,6 +62,7 @@ class RunningGateway implements Gateway {
     this.#reporter = new Reporter({
       ...{ connection, service: 'gateway', edges: [], flags: this.#stages.flags, logger },
     });
+    this.#hub = new LiveHub({ nats: connection, flags: this.#stages.flags, live: this.#live, logger });
   }
 
   get address(): string {
@@ -69,11 +75,14 @@ class RunningGateway implements Gateway {
       clients: this.#clients,
       nats: this.#broker.opened,
       stages: this.#stages,
+      hub: this.#hub,
+      live: this.#live,
       isStopping: () => this.#stopped !== undefined,
     });
     this.#broker.start();
     this.#stages.start();
     void this.#reporter.start();
+    this.#hub.start();
     this.#address = await listening(this.#app, this.#options.address);
   }
 
@@ -83,6 +92,7 @@ class RunningGateway implements Gateway {
   }
 
   async #stop(): Promise<void> {
+    await this.#hub.stop();
     await this.#closeApp();
     this.#reporter.stop();
     await this.#stages.stop();

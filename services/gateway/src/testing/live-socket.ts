@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+
+/** A frame of the gateway, as far as tests look into it. */
+export interface Frame {
+  type: string;
+  id?: string;
+  to?: string[];
+  left?: string[];
+  reason?: string;
+  position?: string;
+  version?: number;
+  key?: string;
+  code?: string;
+  data?: { name: string };
+  [more: string]: unknown;
+}
+
+/** A client's socket that keeps the frames that came. */
+export class LiveSocket {
+  readonly frames: Frame[] = [];
+  readonly socket: WebSocket;
+  readonly closed: Promise<number>;
+
+  constructor(url: string) {
+    this.socket = new WebSocket(url);
+    this.closed = once(this.socket, 'close').then(([code]) => Number(code));
+    this.socket.on('error', () => undefined);
+    this.socket.on('message', (data: Buffer) => {
+      const frame = JSON.parse(data.toString()) as Frame;
+      if (frame.type === 'ping') this.send({ type: 'pong' });
+      else this.frames.push(frame);
+    });
+  }
+
+  static async open(url: string): Promise<LiveSocket> {
+    const opened = new LiveSocket(url);
+    await once(opened.socket, 'open');
+    return opened;
+  }
+
+  send(frame: object): void {
+    this.socket.send(JSON.stringify(frame));
+  }
+
+  subscribe(id: string, resource: string, from?: string): void {
+    this.send({ type: 'subscribe', id, resource, ...(from === undefined ? {} : { from }) });
+  }
+
+  /** Frames of some kinds, in order. */
+  of(...types: string[]): Frame[] {
+    return this.frames.filter(({ type }) => types.includes(type));
+  }
+
+  /** Reads no more from the network, as a program that hangs. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  async close(): Promise<void> {
+    this.resume();
+    this.socket.close();
+    await this.closed;
+  }
+}
