@@ -6,12 +6,12 @@ import {
   type GetProjectRequest,
 } from '@banyan/contracts/projects';
 import type { QueryStage, StageWatch } from '@banyan/control';
-import { queryEdge, type EdgeReplica, type QueryEdge } from '@banyan/edge';
+import { clientLedger, queryEdge, type EdgeReplica, type QueryEdge } from '@banyan/edge';
 import type { Pool } from 'pg';
 
 export const IDS = Array.from({ length: 1_000 }, (_, i) => `p${i}`);
 
-/** `bare` is grpc-js alone; the others go through an edge at its stage. */
+/** `bare` is grpc-js alone; the others go through an edge at its stage, `call` through the ledgers of both sides too. */
 export const SIDES = ['bare', 'call', 'cache', 'postgres', 'memory'] as const;
 export type SideName = (typeof SIDES)[number];
 
@@ -50,7 +50,8 @@ export async function fillTable(pool: Pool): Promise<void> {
 }
 
 export interface SideParts {
-  address: string;
+  /** `booked`: its server keeps a ledger. */
+  addresses: { bare: string; booked: string };
   stages: StageWatch;
   pool: Pool;
 }
@@ -62,8 +63,10 @@ export class Side {
 
   constructor(name: SideName, parts: SideParts) {
     this.#edge = name === 'bare' ? undefined : edgeOf(name, parts);
-    const interceptors = this.#edge === undefined ? [] : [this.#edge.interceptor];
-    this.client = new ProjectsServiceClient(parts.address, credentials.createInsecure(), { interceptors });
+    const ledgers = name === 'call' ? [clientLedger({ service: name }).interceptor] : [];
+    const interceptors = this.#edge === undefined ? [] : [this.#edge.interceptor, ...ledgers];
+    const address = parts.addresses[name === 'call' ? 'booked' : 'bare'];
+    this.client = new ProjectsServiceClient(address, credentials.createInsecure(), { interceptors });
   }
 
   async stop(): Promise<void> {

@@ -5,7 +5,7 @@ import { CALLER_HEADER, LEDGER_HEADER } from '@banyan/edge';
 import { run, type Discovery } from '@banyan/playbook';
 import { unary } from '@banyan/service-host';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MigratedSystem } from './system.js';
 import { Clients } from './traffic/clients.js';
 import { Traffic } from './traffic/traffic.js';
@@ -89,8 +89,8 @@ describe('banyan discover', () => {
     expect(edge?.inWindow).toBeGreaterThan(0);
     expect(calls.get('tests -> tasks.CreateTask')).toMatchObject({ edge: null, sent: null });
     expect(calls.get('projects -> tasks.ArchiveProjectTasks')).toMatchObject({ path: null, inWindow: 0 });
-    expect(found.processes).toHaveLength(3);
-    expect(found.processes.map(({ keeps }) => keeps)).toContainEqual({ client: true, server: true });
+    const keeping = found.processes.filter(({ keeps }) => keeps.client && keeps.server);
+    expect(keeping.map(({ service }) => service).sort()).toEqual(['projects', 'tasks', 'teams']);
   });
 
   it('draws it as a tree, and for Mermaid', async () => {
@@ -139,3 +139,74 @@ describe('banyan discover', () => {
     );
   });
 });
+
+describe('banyan quiet', () => {
+  const ARCHIVE = 'projects -> tasks.ArchiveProjectTasks';
+
+  it('names who called, and refuses to say what it cannot know', async () => {
+    const called = await quiet('tasks -> projects.GetProject', '1h');
+    expect(called).toMatchObject({
+      code: 1,
+      json: { ok: false, outcome: 'called', calls: expect.anything() },
+    });
+    expect(called.json.calls).toContainEqual(expect.objectContaining({ caller: 'tasks', book: 'provider' }));
+    const young = await quiet(ARCHIVE, '1h');
+    expect(young).toMatchObject({ code: 2, json: { outcome: 'not-enough' } });
+    expect(young.json.gaps?.[0]).toEqual({
+      why: expect.stringContaining('began within the time'),
+      enoughAtMs: expect.any(Number),
+    });
+    const { code, out } = await banyan('quiet', 'tasks:projects.GetProjekt', '--for', '1ms');
+    expect([code, out]).toEqual([1, expect.stringContaining("did you mean 'tasks -> projects.GetProject'?")]);
+  });
+
+  it('takes no process for gone that was killed, until somebody says so', async () => {
+    const before = await quiet(ARCHIVE, '1ms');
+    expect(before, JSON.stringify(before.json)).toMatchObject({ code: 0, json: { outcome: 'proven' } });
+    process.kill(system.supervisor.pids()['tasks'] ?? 0, 'SIGKILL');
+    const restarted = await vi.waitFor(
+      async () => {
+        const ended = await quiet(ARCHIVE, '1ms');
+        expect(ended.json.gaps?.map(({ why }) => why)).toEqual([expect.stringContaining('does not answer')]);
+        return ended;
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+    expect(restarted.code).toBe(2);
+    const [, killed = ''] = /--except (\w+)/.exec(restarted.json.gaps?.[0]?.why ?? '') ?? [];
+    expect(await quiet(ARCHIVE, '1ms', '--except', killed)).toMatchObject({ code: 0 });
+  });
+
+  it('has its proof refuted by a later call, which is named and audited', async () => {
+    const { projects } = clients;
+    await unary(projects.archiveProject.bind(projects), { id: projectId, expectedVersion: 0 });
+    await vi.waitFor(
+      async () => {
+        const { code, json } = await quiet(ARCHIVE, '1h');
+        expect(json.earlier).toMatchObject({ revoked: { caller: 'projects', calls: 1 } });
+        expect([code, json.outcome]).toEqual([1, 'called']);
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+    const { out } = await banyan('history', ARCHIVE, '--kind', 'quiet');
+    expect(out).toContain('nobody had called for 1 ms');
+    expect(out).toMatch(/projects called at .*, after the proof of/);
+    expect((await banyan('quiet', ARCHIVE)).out).toMatch(/refuted \d+s ago: projects called/);
+  });
+});
+
+interface QuietJson {
+  outcome: string;
+  calls?: { caller: string; book: string }[];
+  gaps?: { why: string; enoughAtMs: number | null }[];
+  earlier: object | null;
+}
+
+async function quiet(
+  edge: string,
+  forText: string,
+  ...more: string[]
+): Promise<{ code: number; json: QuietJson }> {
+  const { code, out } = await banyan('quiet', edge, '--for', forText, '--json', ...more);
+  return { code, json: JSON.parse(out) as QuietJson };
+}

@@ -18,21 +18,21 @@ const TARGET_RATIO = 0.95;
 /** P5 of the design: how many times cheaper an answer from memory is than a call, one at a time. */
 const TARGET_CHEAPER = 100;
 
-/** P5: what an edge costs at `call`, and what its other stages give. */
+/** P5: what an edge costs at `call`, with the ledgers of both sides, and what its other stages give. */
 export const edgeCase: BenchCase = {
   name: 'edge',
   about: 'calls/s through an edge at `call`, 16 callers; reference: bare grpc-js. Also cache and replicas',
   run: async (options) => {
     const stack = await startStack({ databases: ['edge'], log: options.say });
     const provider = fork(fileURLToPath(new URL('../edge-provider.js', import.meta.url)));
-    const [address] = (await once(provider, 'message')) as [string];
+    const [addresses] = (await once(provider, 'message')) as [SideParts['addresses']];
     const connection = await connect({ servers: stack.urls.nats });
     const pool = new pg.Pool({ connectionString: stack.postgres.url('edge'), max: CALLERS });
     pool.on('error', (error) => options.say(`an idle connection broke: ${error.message}`));
     try {
       await fillTable(pool);
       const stages = new StageWatch({ connection, stateDir: `${stack.dir}/stages` });
-      return await measure({ address, stages, pool }, options);
+      return await measure({ addresses, stages, pool }, options);
     } finally {
       provider.kill();
       await Promise.all([pool.end(), connection.close()]);

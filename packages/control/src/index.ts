@@ -31,7 +31,23 @@ export {
   type MethodCaller,
   type ServerLedgerReport,
 } from './ledger/ledger-report.js';
-export { collectBooks, type Books, type CollectBooksOptions } from './ledger/books.js';
+export { collectBooks, Look, type Books, type CollectBooksOptions } from './ledger/books.js';
+export {
+  LEDGER_KEEP_MS,
+  LedgerStore,
+  type LedgerStoreOptions,
+  type ServerRecord,
+} from './ledger/ledger-store.js';
+export { LedgerKeeper, type KeptLedger, type LedgerKeeperOptions } from './ledger/ledger-keeper.js';
+export { methodOf, providerOf } from './ledger/method-path.js';
+export { callsOf, type QuietProof, type StrayCall } from './ledger/quiet-proof.js';
+export {
+  quietVerdict,
+  type QuietGap,
+  type QuietQuestion,
+  type QuietVerdict,
+  type SeenCall,
+} from './ledger/quiet.js';
 export { balance, type Finding } from './ledger/balance.js';
 export { callGraph, type GraphCall } from './ledger/call-graph.js';
 export { changeStage, type StageChange, type StageChanged } from './change-stage.js';

@@ -85,9 +85,20 @@ export async function reach(server: string, { reconnect = false } = {}): Promise
  */
 export function findEdge(edges: readonly EdgeOverview[], written: string): EdgeOverview {
   const known = edges.map(({ edge }) => edge);
-  const name = canonical(written);
+  const name = knownEdge(known, written);
   const found = edges.find(({ edge }) => edge === name);
-  if (found !== undefined) return found;
+  if (found === undefined) throw new BanyanError('BANYAN_EDGE_INVALID', `${name} is no known edge`);
+  return found;
+}
+
+/**
+ * The name of the edge that was meant, among those that are known.
+ *
+ * @throws BANYAN_EDGE_INVALID if it is no edge, or none of them, with the nearest one
+ */
+export function knownEdge(known: readonly string[], written: string): string {
+  const name = canonical(written);
+  if (name !== undefined && known.includes(name)) return name;
   const near = nearestName(name ?? written, known);
   const list =
     known.length === 0 ? 'no edge is known: does any process run?' : `known are ${known.join(', ')}`;

@@ -19,6 +19,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addEvidence } from './commands/evidence.js';
 import { addParked } from './commands/parked.js';
 import { addPlan } from './commands/plan.js';
+import { addQuiet } from './commands/quiet.js';
 import { addRebuild } from './commands/rebuild.js';
 import { addRehearse } from './commands/rehearse.js';
 import { addRelay } from './commands/relay.js';
@@ -77,6 +78,7 @@ export function programOf(surroundings: Surroundings): Command {
     addHistory,
     addReport,
     addDiscover,
+    addQuiet,
     addInit,
     addDoctor,
     addPlan,

@@ -1,8 +1,8 @@
 /**
  * What an entry is about: a change of an `edge` or a `flag` · a `run` of a playbook · what was done with `parked` keys · a
- * `rehearsal` · the `log` itself.
+ * `rehearsal` · an edge that was proven `quiet`, or was called after · the `log` itself.
  */
-export const AUDIT_KINDS = ['edge', 'flag', 'run', 'parked', 'rehearsal', 'log'] as const;
+export const AUDIT_KINDS = ['edge', 'flag', 'run', 'parked', 'rehearsal', 'quiet', 'log'] as const;
 
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 

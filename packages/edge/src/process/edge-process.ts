@@ -1,4 +1,11 @@
-import { Reporter, StageWatch, type EdgeReporting, type QueryStage, type StageSource } from '@banyan/control';
+import {
+  LedgerKeeper,
+  Reporter,
+  StageWatch,
+  type EdgeReporting,
+  type QueryStage,
+  type StageSource,
+} from '@banyan/control';
 import {
   messageOf,
   resolveOptions,
@@ -145,6 +152,7 @@ export class EdgeProcess {
   readonly #parts: ProcessPart[] = [];
   readonly #cache: ProcessCache;
   readonly #abort = new AbortController();
+  #isStarted = false;
 
   constructor(given: EdgeProcessOptions) {
     const options = resolveOptions('edge process', RULES, given);
@@ -201,7 +209,7 @@ export class EdgeProcess {
 
   /** Declares the book of who calls this process: its interceptor goes into each server, as the first. The same one each time. */
   serverLedger(options: ServerLedgerOptions = {}): ServerLedger {
-    this.#ledgers.server ??= serverLedger(options);
+    this.#ledgers.server ??= this.#keep(serverLedger(options));
     return this.#ledgers.server;
   }
 
@@ -239,9 +247,10 @@ export class EdgeProcess {
     return this.add(subscriber);
   }
 
-  /** Has something start and stop with the process; it may count on the connection for as long. */
+  /** Has something start (at once, if the process has) and stop with the process; it may count on the connection for as long. */
   add<P extends ProcessPart>(part: P): P {
     this.#parts.push(part);
+    if (this.#isStarted) void this.#begin(part);
     return part;
   }
 
@@ -251,6 +260,7 @@ export class EdgeProcess {
    * it, so that a restart refuses no call.
    */
   async start(): Promise<void> {
+    this.#isStarted = true;
     this.#broker.start();
     this.stages.start();
     void this.#reporter.start();
@@ -270,6 +280,12 @@ export class EdgeProcess {
     await this.stages.stop();
     await Promise.all(this.#edges.map((edge) => edge.stop()));
     await this.#broker.close();
+  }
+
+  #keep(ledger: ServerLedger): ServerLedger {
+    const { service, logger } = this.#options;
+    this.add(new LedgerKeeper({ connection: this.connection, service, ledger, logger }));
+    return ledger;
   }
 
   /** A part that cannot begin is told of: its replicas then count as never started. */

@@ -1,6 +1,8 @@
 import { userInfo } from 'node:os';
 import type { GateOptions } from '@banyan/control';
+import { BanyanError } from '@banyan/runtime';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { durationMs } from '../plan/duration.js';
 import type { Terminal } from '../terminal.js';
 
 /** What every command gets from its surroundings. */
@@ -81,6 +83,16 @@ export function percent(value: string): number {
   const number = Number(value.replace(/%$/, ''));
   if (value !== '' && number >= 0 && number <= 100) return number;
   throw new InvalidArgumentError('It must be a percentage from 0 to 100.');
+}
+
+/** A duration as playbooks write them, in ms. */
+export function duration(value: string): number {
+  try {
+    return durationMs(value);
+  } catch (error) {
+    if (!(error instanceof BanyanError)) throw error;
+    throw new InvalidArgumentError(error.remedy);
+  }
 }
 
 /** Whether to go ahead: by --yes, or by a person at the terminal. */

@@ -1,13 +1,11 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
-import { messageOf } from '@banyan/runtime';
+import { Option, type Command } from 'commander';
 import { reach } from '../control-plane.js';
 import { discover, type Discovery } from '../discover/discovery.js';
 import { mermaid } from '../discover/mermaid.js';
 import { showGraph } from '../discover/show-graph.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
-import { durationMs } from '../plan/duration.js';
-import type { Surroundings } from './command-options.js';
+import { duration, type Surroundings } from './command-options.js';
 
 const EXAMPLES = `
 Examples:
@@ -49,13 +47,4 @@ function tell(found: Discovery, options: DiscoverOptions, { terminal, ended }: S
   if (options.json === true) terminal.out(JSON.stringify({ ok: true, ...found }));
   else for (const line of options.mermaid === true ? mermaid(found) : showGraph(found)) terminal.out(line);
   ended(EXIT.done);
-}
-
-/** A duration as the playbook writes them. */
-function duration(value: string): number {
-  try {
-    return durationMs(value);
-  } catch (error) {
-    throw new InvalidArgumentError(messageOf(error));
-  }
 }
