@@ -24,6 +24,7 @@ const OPTIONS = [
   ['Edge process', 'packages/edge/src/process/edge-process.ts', 'EdgeProcessOptions'],
   ['Ledger of a caller', 'packages/edge/src/ledger/client-ledger.ts', 'ClientLedgerOptions'],
   ['Ledger of a provider', 'packages/edge/src/ledger/server-ledger.ts', 'ServerLedgerOptions'],
+  ['Keeper of a provider’s ledger', 'packages/control/src/ledger/ledger-keeper.ts', 'LedgerKeeperOptions'],
   ['Comparison of a query edge', 'packages/edge/src/comparison/compare-options.ts', 'CompareOptions'],
   ['Tokens of a query edge', 'packages/edge/src/tokens/token-options.ts', 'TokenOptions'],
   ['Cache of a query edge', 'packages/edge/src/cache/cache-options.ts', 'EdgeCacheOptions'],

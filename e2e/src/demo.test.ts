@@ -23,7 +23,8 @@ it('moves the edge up its ladder under load, and its books balance', async () =>
   expect({ ok, code, relayKills }).toEqual({ ok: true, code: 0, relayKills: 1 });
   expect(traffic.failed).toBe(0);
   for (const { committed, messages } of Object.values(ledger.streams)) expect(messages).toBe(committed);
-  for (const { replicaRows, sourceRows } of Object.values(ledger.replicas)) expect(replicaRows).toBe(sourceRows);
+  for (const { replicaRows, sourceRows } of Object.values(ledger.replicas))
+    expect(replicaRows).toBe(sourceRows);
   expect(ledger.effects).toMatchObject({ miscounted: 0, unarchived: 0, stillAssigned: 0 });
   const climbed = ['call', 'cache', 'shadow', 'prefer-replica', 'replica', 'prefer-replica'];
   expect(stages.map(({ stage }) => stage)).toEqual(climbed);

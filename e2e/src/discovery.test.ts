@@ -6,18 +6,18 @@ import { run, type Discovery } from '@banyan/playbook';
 import { unary } from '@banyan/service-host';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MigratedSystem } from './system.js';
+import { ThreeServices } from './three-services.js';
 import { Clients } from './traffic/clients.js';
 import { Traffic } from './traffic/traffic.js';
 
-let system: MigratedSystem;
+let system: ThreeServices;
 let nats: NatsConnection;
 let clients: Clients;
 let projectId: string;
 let stranger: ProjectsServiceClient;
 
 beforeAll(async () => {
-  system = await MigratedSystem.start({ log: () => undefined });
+  system = await ThreeServices.start();
   nats = await connect({ servers: system.natsUrl });
   clients = new Clients(system.addresses, 'tests');
   const { world } = new Traffic({ clients, users: 0, pauseMs: 1, seed: 7 });
