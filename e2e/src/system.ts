@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { freePort, startStack, Supervisor, type Stack } from '@banyan/devstack';
 import { migrate } from '@banyan/migrations';
@@ -21,6 +22,8 @@ export interface SystemDescription {
   grpc: ServiceAddresses;
   /** The gateway's URL. */
   gateway: string;
+  /** The operators' page, with their token. */
+  dashboard: string;
   natsStore: string | undefined;
   processes: Record<string, number>;
 }
@@ -33,6 +36,8 @@ export class MigratedSystem {
   readonly stack: Stack;
   readonly supervisor: Supervisor;
   readonly addresses: ServiceAddresses;
+  /** What operators show to the gateway. */
+  readonly operatorToken = randomBytes(24).toString('base64url');
   readonly #gatewayAddress: string;
 
   private constructor(
@@ -75,6 +80,11 @@ export class MigratedSystem {
     return `http://${this.#gatewayAddress}`;
   }
 
+  /** The operators' page, let in. What follows # stays in the browser. */
+  get dashboardUrl(): string {
+    return `${this.gatewayUrl}/#token=${this.operatorToken}`;
+  }
+
   get description(): SystemDescription {
     const [teams, projects, tasks] = SERVICES.map((service) => this.databaseUrl(service));
     return {
@@ -82,6 +92,7 @@ export class MigratedSystem {
       nats: this.natsUrl,
       grpc: this.addresses,
       gateway: this.gatewayUrl,
+      dashboard: this.dashboardUrl,
       natsStore: this.stack.nats.storeDir,
       processes: this.supervisor.pids(),
     };
@@ -107,6 +118,7 @@ export class MigratedSystem {
     await this.startGateway();
     for (const service of SERVICES) log(`${service} at ${this.addresses[service]}`);
     log(`gateway at ${this.gatewayUrl}`);
+    log(`dashboard at ${this.dashboardUrl}`);
   }
 
   /** Before anything starts, so that the relay finds every outbox there. */
@@ -137,6 +149,8 @@ export class MigratedSystem {
         HTTP_ADDRESS: this.#gatewayAddress,
         BANYAN_STATE_DIR: join(this.stack.dir, 'state', 'gateway'),
         DASHBOARD_DIR: DASHBOARD,
+        OPERATOR_TOKEN: this.operatorToken,
+        OPERATOR_DATABASES: JSON.stringify(this.description.postgres),
       },
       ready: { by: 'line' },
     });

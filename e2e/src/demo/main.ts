@@ -80,6 +80,7 @@ async function keep(
   { file, teller, signal }: { file: DevFile; teller: Teller; signal: Promise<NodeJS.Signals> },
 ): Promise<void> {
   await file.follow(system, (line) => teller.say(line));
+  teller.say(`dashboard at ${system.dashboardUrl}`);
   teller.say('everything keeps running: try `npx banyan status`. Ctrl-C stops it.');
   await signal;
   await file.withdraw();

@@ -118,7 +118,7 @@ export { FlagSet, type FlagAnswer, type FlagReport, type RunningFlag } from './f
 export { FlagStore, type FlagWrite } from './flag/flag-store.js';
 export { planFlag, type FlagMove, type WantedFlag } from './flag/plan-flag.js';
 export type { Connection } from './connection.js';
-export { noCacheCounts, noComparisons, noFallbacks } from './evidence-sum.js';
+export { noCacheCounts, noComparisons, noFallbacks, sumEvidence } from './evidence-sum.js';
 export {
   CACHE_COUNTS,
   COMPARISON_OUTCOMES,

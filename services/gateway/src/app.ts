@@ -10,6 +10,7 @@ import type { GatewayOptions } from './gateway-options.js';
 import { authenticateRequests } from './guards/authentication.js';
 import { refuseForeignPages } from './guards/hosts.js';
 import { healthRoutes } from './health.js';
+import { operatorApi } from './operator/operator-api.js';
 import { servePages } from './pages.js';
 import { tellPositions } from './live/live-headers.js';
 import type { LiveHub } from './live/live-hub.js';
@@ -65,6 +66,7 @@ export async function gatewayApp(parts: GatewayParts): Promise<FastifyInstance> 
     },
     { prefix: '/api' },
   );
+  await app.register((api) => operatorApi(api, parts), { prefix: '/api/operator' });
   return app;
 }
 

@@ -1,4 +1,5 @@
 import {
+  BanyanError,
   flag,
   resolveOptions,
   silentLogger,
@@ -9,6 +10,7 @@ import {
   type OptionRules,
 } from '@banyan/runtime';
 import type { FastifyRequest } from 'fastify';
+import { isLoopback } from './guards/hosts.js';
 import type { LiveOptions } from './live/live-options.js';
 
 /** Says who makes a request, or undefined: nobody that may. What it throws counts as nobody, and is logged. */
@@ -28,8 +30,13 @@ export interface GatewayOptions {
   natsUrl: string;
   /** Folder of this process alone, for the last known flags. It must survive restarts. Required. */
   stateDir: string;
-  /** What operators must show to use the operator API. Default '': there is no operator API. */
+  /**
+   * What operators must show to use the operator API; see docs/operator-api.md. At least 20 characters if `address` is not
+   * loopback. Default '': there is no operator API.
+   */
   operatorToken: string;
+  /** Databases of subscribers, address by name: those whose parked keys operators see. Default: none. */
+  operatorDatabases: Readonly<Record<string, string>>;
   /** Folder of the dashboard's built page. Default '': none is served. */
   dashboardDir: string;
   /** Options of live updates: see `LiveOptions`. Default: theirs. */
@@ -77,6 +84,14 @@ const RULES: OptionRules<GatewayOptions> = {
   natsUrl: text(),
   stateDir: text(),
   operatorToken: anyText,
+  operatorDatabases: {
+    fallback: {},
+    must: 'an object of database addresses by name',
+    check: (value): value is Readonly<Record<string, string>> =>
+      typeof value === 'object' &&
+      value !== null &&
+      Object.values(value).every((url) => typeof url === 'string'),
+  },
   dashboardDir: anyText,
   live: {
     fallback: {},
@@ -108,5 +123,16 @@ const RULES: OptionRules<GatewayOptions> = {
 
 /** @throws BanyanError BANYAN_OPTION_INVALID, BANYAN_OPTION_UNKNOWN */
 export function resolveGatewayOptions(given: GatewayConfig): GatewayOptions {
-  return resolveOptions<GatewayOptions>('gateway', RULES, given);
+  const options = resolveOptions<GatewayOptions>('gateway', RULES, given);
+  refuseGuessable(options);
+  return options;
+}
+
+/** A token that can be guessed must not be open to others than this machine. */
+function refuseGuessable({ address, operatorToken: { length } }: GatewayOptions): void {
+  if (length === 0 || length >= 20 || isLoopback(address)) return;
+  const what = `operatorToken has ${length} characters, and ${address} is open to other machines`;
+  throw new BanyanError('BANYAN_OPTION_INVALID', what, {
+    remedy: 'Make one of at least 20: `openssl rand -base64 24`; or listen on 127.0.0.1.',
+  });
 }

@@ -1,5 +1,6 @@
 import { fromEnvironment, processLogger, runProcess } from '@banyan/service-host';
 import { startGateway } from './gateway.js';
+import { readDatabases } from './operator/read-databases.js';
 
 const logger = processLogger('gateway');
 
@@ -12,6 +13,7 @@ await runProcess('gateway', logger, () =>
     natsUrl: fromEnvironment('NATS_URL'),
     stateDir: fromEnvironment('BANYAN_STATE_DIR'),
     operatorToken: fromEnvironment('OPERATOR_TOKEN', ''),
+    operatorDatabases: readDatabases(fromEnvironment('OPERATOR_DATABASES', '{}')),
     dashboardDir: fromEnvironment('DASHBOARD_DIR', ''),
     logger,
   }),

@@ -17,7 +17,7 @@ export interface HostRules {
  * by which a foreign page makes itself look like its own (DNS rebinding).
  */
 export function refuseForeignPages(app: FastifyInstance, { address, corsOrigins }: HostRules): void {
-  const isLocal = LOOPBACK.has(hostOf(address));
+  const isLocal = isLoopback(address);
   app.addHook('onRequest', (request, _reply, done) => {
     const { host = '', origin } = request.headers;
     if (isLocal && !LOOPBACK.has(hostOf(host))) throw wrongHost(host);
@@ -26,6 +26,9 @@ export function refuseForeignPages(app: FastifyInstance, { address, corsOrigins 
     done();
   });
 }
+
+/** Whether nobody but this machine can reach host:port. */
+export const isLoopback = (address: string): boolean => LOOPBACK.has(hostOf(address));
 
 function changes({ method, headers }: FastifyRequest): boolean {
   return !READING.has(method) || headers.upgrade !== undefined;

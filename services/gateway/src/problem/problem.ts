@@ -14,6 +14,9 @@ export interface Problem {
   service?: string;
   /** Values that the refusal is about. */
   values?: Record<string, string>;
+  /** Of a gate that was not passed: its verdict, and why. */
+  outcome?: 'fail' | 'not-enough';
+  reasons?: string[];
   /** Which fields of the request are wrong. */
   errors?: { field: string; description: string }[];
   /** Under which the request is logged. */

@@ -1,0 +1,148 @@
+import {
+  AUDIT_STREAM,
+  AUDIT_SUBJECTS,
+  decodeAuditEntry,
+  storedChanges,
+  trailOf,
+  type AuditEntry,
+} from '@banyan/control';
+import { jetstream, jetstreamManager, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { messageOf, wait, type Logger } from '@banyan/runtime';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { BrokerView } from '../look/broker-view.js';
+import type { AuditPage, AuditRow } from '../wire.js';
+
+/** So many entries are kept here, the latest; `banyan history` reads all. */
+const MOST_ENTRIES = 10_000;
+const BROKER_MS = 2_000;
+/** How often, and how long after each other, it is looked whether a change has come in force before it is told of. */
+const SETTLE = { times: 3, pauseMs: 50 };
+
+type Listener = (row: AuditRow) => void;
+
+interface Logged {
+  seq: number;
+  entry: AuditEntry;
+}
+
+/** The latest entries of the audit log, read once and then only what is new. */
+export class AuditMirror {
+  readonly #broker: BrokerView;
+  readonly #logger: Logger;
+  readonly #listeners = new Set<Listener>();
+  #logged: Logged[] = [];
+  #created = '';
+  #reading: Promise<void> = Promise.resolve();
+  #isFollowing = false;
+  #stored: AuditEntry[] = [];
+
+  constructor(broker: BrokerView, logger: Logger) {
+    this.#broker = broker;
+    this.#logger = logger;
+    broker.onConnected(() => this.#follow());
+  }
+
+  /** Newest first. What is known, if the broker is away. @throws BanyanError BANYAN_CONTROL_UNREACHABLE */
+  async rows(): Promise<AuditRow[]> {
+    await this.#refresh();
+    const places = new Map(this.#logged.map(({ seq, entry }) => [entry.id, seq]));
+    const entries = this.#logged.map(({ entry }) => entry);
+    const trail = trailOf(entries, this.#stored, Date.now());
+    return trail.map((entry) => ({ ...entry, seq: places.get(entry.id) ?? null })).reverse();
+  }
+
+  /** @param before the `next` of the page before */
+  async page(limit: number, before?: number): Promise<AuditPage> {
+    const rows = await this.rows();
+    const from = before === undefined ? 0 : rows.findIndex(({ seq }) => seq === before) + 1;
+    if (before !== undefined && from === 0) return { entries: [], next: null };
+    let to = from + limit;
+    // A page ends where the log has a place to go on from.
+    while (to < rows.length && rows[to - 1]?.seq === null) to += 1;
+    return { entries: rows.slice(from, to), next: to < rows.length ? (rows[to - 1]?.seq ?? null) : null };
+  }
+
+  /** Tells each new entry until the returned function is called. */
+  watch(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** One reading after the other. */
+  async #refresh(): Promise<void> {
+    const reading = this.#reading.then(() => this.#read());
+    this.#reading = reading.catch(() => undefined);
+    await reading;
+  }
+
+  async #read(): Promise<void> {
+    const connection = this.#broker.connection;
+    if (connection === undefined) return;
+    const state = await stateOf(connection);
+    if (state?.created !== this.#created) this.#logged = [];
+    this.#created = state?.created ?? '';
+    if (state !== undefined) await this.#readFrom(connection, state.lastSeq);
+    this.#stored = await storedChanges(connection);
+  }
+
+  async #readFrom(connection: NatsConnection, lastSeq: number): Promise<void> {
+    const known = this.#logged.at(-1)?.seq ?? 0;
+    const first = Math.max(known + 1, lastSeq - MOST_ENTRIES + 1);
+    if (first > lastSeq) return;
+    const client = jetstream(connection, { timeout: BROKER_MS });
+    const consumer = await client.consumers.get(AUDIT_STREAM, { opt_start_seq: first });
+    for await (const message of await consumer.fetch({ max_messages: lastSeq - first + 1, expires: 5_000 })) {
+      const entry = decodeAuditEntry(message.string());
+      if (entry !== undefined) this.#logged.push({ seq: message.seq, entry });
+      if (message.seq >= lastSeq) break;
+    }
+    this.#logged = this.#logged.slice(-MOST_ENTRIES);
+  }
+
+  /** Entries are heard as core messages, and then read from the log. */
+  #follow(): void {
+    const connection = this.#broker.connection;
+    if (connection === undefined || this.#isFollowing) return;
+    this.#isFollowing = true;
+    connection.subscribe(AUDIT_SUBJECTS, {
+      callback: (error, message) => {
+        const entry = error === null ? decodeAuditEntry(message.string()) : undefined;
+        if (entry !== undefined && this.#listeners.size > 0) void this.#tellOf(entry.id);
+      },
+    });
+  }
+
+  async #tellOf(id: string): Promise<void> {
+    try {
+      const row = await this.#settled(id);
+      if (row !== undefined) for (const tell of this.#listeners) tell(row);
+    } catch (error) {
+      this.#logger.debug('an entry could not be read', { error: messageOf(error) });
+    }
+  }
+
+  /** An entry comes before what it tells of: a moment later it is known whether that was done. */
+  async #settled(id: string): Promise<AuditRow | undefined> {
+    for (let time = 1; ; time++) {
+      const row = (await this.rows()).find((each) => each.id === id);
+      if (row !== undefined && row.outcome !== 'open') return row;
+      if (time === SETTLE.times) return row;
+      await wait(SETTLE.pauseMs);
+    }
+  }
+}
+
+/** Undefined: nothing was ever written. */
+async function stateOf(
+  connection: NatsConnection,
+): Promise<{ created: string; lastSeq: number } | undefined> {
+  try {
+    const manager = await jetstreamManager(connection, { timeout: BROKER_MS });
+    const { created, state } = await manager.streams.info(AUDIT_STREAM);
+    return { created, lastSeq: state.last_seq };
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
+      return undefined;
+    throw error;
+  }
+}

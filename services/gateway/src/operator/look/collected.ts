@@ -1,0 +1,54 @@
+import {
+  collectReports,
+  FlagStore,
+  StageStore,
+  type FlagRecord,
+  type ProcessReport,
+  type StageRecord,
+} from '@banyan/control';
+import type { RelayReport, SubscriberReport } from '@banyan/contracts';
+import { collectRelayReports, collectSubscribers } from '@banyan/playbook';
+import type { NatsConnection } from '@nats-io/nats-core';
+
+/** How long processes may take to report, in ms. */
+const REPORT_MS = 400;
+/** How long the broker may take for each answer, in ms. */
+const BROKER_MS = 2_000;
+
+/** All that was heard in one round of questions. */
+export interface Collected {
+  records: StageRecord[];
+  flags: FlagRecord[];
+  reports: ProcessReport[];
+  relays: RelayReport[];
+  subscribers: SubscriberReport[];
+}
+
+/** What lies in the stage bucket: a matter of few ms. */
+export async function collectRecords(
+  connection: NatsConnection,
+): Promise<Pick<Collected, 'records' | 'flags'>> {
+  const options = { timeoutMs: BROKER_MS };
+  const [stages, flags] = await Promise.all([
+    StageStore.open(connection, options),
+    FlagStore.open(connection, options),
+  ]);
+  const [records, flagRecords] = await Promise.all([stages.list(), flags.list()]);
+  return { records, flags: flagRecords };
+}
+
+/** What processes that have edges say. */
+export function collectProcesses(connection: NatsConnection): Promise<ProcessReport[]> {
+  return collectReports(connection, { waitMs: REPORT_MS });
+}
+
+/** Everything, as the `banyan` command asks for it. */
+export async function collectAll(connection: NatsConnection): Promise<Collected> {
+  const [stored, reports, relays, subscribers] = await Promise.all([
+    collectRecords(connection),
+    collectProcesses(connection),
+    collectRelayReports(connection),
+    collectSubscribers(connection),
+  ]);
+  return { ...stored, reports, relays, subscribers };
+}

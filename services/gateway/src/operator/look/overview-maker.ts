@@ -1,0 +1,49 @@
+import { overviewsOf, type FlagRecord, type GateOptions } from '@banyan/control';
+import type { BrokerState, FlagRow, Overview, RunSummary } from '../wire.js';
+import type { Collected } from './collected.js';
+import { Rates } from './rates.js';
+import { relayRows, type Heartbeats } from './relay-rows.js';
+import { serviceRows } from './service-rows.js';
+import { subscriberRows } from './subscriber-rows.js';
+
+export interface Surroundings {
+  broker: BrokerState;
+  heartbeats: Heartbeats;
+  run: RunSummary | null;
+}
+
+/** Puts together what was collected. Remembers of earlier rounds what rates are made of, and no more. */
+export class OverviewMaker {
+  readonly #gate: GateOptions;
+  readonly #rates = new Rates();
+
+  constructor(gate: GateOptions) {
+    this.#gate = gate;
+  }
+
+  make(collected: Collected, { broker, heartbeats, run }: Surroundings): Overview {
+    const nowMs = Date.now();
+    const { records, flags, reports, relays, subscribers } = collected;
+    const rates = this.#rates;
+    rates.prune(nowMs);
+    const edges = overviewsOf(records, reports, this.#gate);
+    return {
+      at: new Date(nowMs).toISOString(),
+      edges,
+      services: serviceRows(edges, reports),
+      relays: relayRows(relays, { heartbeats, rates, nowMs }),
+      subscribers: subscriberRows(subscribers, { processes: reports, rates, nowMs }),
+      flags: flags.map(flagRow),
+      run,
+      broker,
+    };
+  }
+}
+
+const flagRow = ({ flag: name, value, change }: FlagRecord): FlagRow => ({ name, value, change });
+
+/** Before the first round. */
+export function nothingYet(broker: BrokerState): Overview {
+  const at = new Date(0).toISOString();
+  return { at, edges: [], services: [], relays: [], subscribers: [], flags: [], run: null, broker };
+}
