@@ -7,6 +7,9 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** The dashboard's page, as built. */
 export const DASHBOARD = join(ROOT, 'dashboard/dist');
 
+/** The migration of the three services. */
+export const PLAYBOOK = join(ROOT, 'playbooks/teams-projects-tasks.yaml');
+
 /** Programs of the workspace, as built. */
 export const PROGRAMS = {
   demo: join(ROOT, 'e2e/dist/demo/main.js'),

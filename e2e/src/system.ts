@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { freePort, startStack, Supervisor, type Stack } from '@banyan/devstack';
 import { migrate } from '@banyan/migrations';
-import { DASHBOARD, PROGRAMS } from './root.js';
+import { DASHBOARD, PLAYBOOK, PROGRAMS } from './root.js';
 import type { ServiceAddresses } from './traffic/clients.js';
 
 export const SERVICES = ['teams', 'projects', 'tasks'] as const;
@@ -149,6 +149,7 @@ export class MigratedSystem {
         HTTP_ADDRESS: this.#gatewayAddress,
         BANYAN_STATE_DIR: join(this.stack.dir, 'state', 'gateway'),
         DASHBOARD_DIR: DASHBOARD,
+        PLAYBOOK,
         OPERATOR_TOKEN: this.operatorToken,
         OPERATOR_DATABASES: JSON.stringify(this.description.postgres),
       },

@@ -37,6 +37,8 @@ export interface GatewayOptions {
   operatorToken: string;
   /** Databases of subscribers, address by name: those whose parked keys operators see. Default: none. */
   operatorDatabases: Readonly<Record<string, string>>;
+  /** File of the playbook whose steps operators see before it is applied. Default '': they see the last run only. */
+  playbook: string;
   /** Folder of the dashboard's built page. Default '': none is served. */
   dashboardDir: string;
   /** Options of live updates: see `LiveOptions`. Default: theirs. */
@@ -92,6 +94,7 @@ const RULES: OptionRules<GatewayOptions> = {
       value !== null &&
       Object.values(value).every((url) => typeof url === 'string'),
   },
+  playbook: anyText,
   dashboardDir: anyText,
   live: {
     fallback: {},

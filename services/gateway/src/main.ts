@@ -14,6 +14,7 @@ await runProcess('gateway', logger, () =>
     stateDir: fromEnvironment('BANYAN_STATE_DIR'),
     operatorToken: fromEnvironment('OPERATOR_TOKEN', ''),
     operatorDatabases: readDatabases(fromEnvironment('OPERATOR_DATABASES', '{}')),
+    playbook: fromEnvironment('PLAYBOOK', ''),
     dashboardDir: fromEnvironment('DASHBOARD_DIR', ''),
     logger,
   }),

@@ -10,6 +10,7 @@ import { edgeRoutes } from './edge/edge-routes.js';
 import { liveRoutes } from './live/live-routes.js';
 import { OperatorDesk } from './operator-desk.js';
 import { parkedRoutes } from './parked/parked-routes.js';
+import { planRoutes } from './plan/plan-routes.js';
 import { OperatorGuard, refuseOtherOrigins } from './session/operator-guard.js';
 import { sessionRoutes } from './session/session-routes.js';
 import type { Overview } from './wire.js';
@@ -24,7 +25,7 @@ export interface OperatorParts {
  * `/openapi.json` is for those alone who know the token. Without a token there is nothing.
  */
 export async function operatorApi(app: FastifyInstance, { options, nats }: OperatorParts): Promise<void> {
-  const { operatorToken, operatorDatabases: databases, logger } = options;
+  const { operatorToken, operatorDatabases: databases, playbook, logger } = options;
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('cache-control', 'no-store');
     refuseOtherOrigins(request);
@@ -36,7 +37,7 @@ export async function operatorApi(app: FastifyInstance, { options, nats }: Opera
   }
   await describe(app);
   const guard = new OperatorGuard(operatorToken);
-  const desk = new OperatorDesk({ nats, databases, gate: {}, logger });
+  const desk = new OperatorDesk({ nats, databases, gate: {}, playbook, logger });
   app.addHook('onReady', (done) => {
     desk.looker.start();
     done();
@@ -61,6 +62,7 @@ function routes(api: Api, desk: OperatorDesk): void {
   edgeRoutes(api, desk);
   auditRoutes(api, desk.audit);
   parkedRoutes(api, desk);
+  planRoutes(api, desk);
 }
 
 async function describe(app: FastifyInstance): Promise<void> {

@@ -1,4 +1,5 @@
 import type { GateOptions } from '@banyan/control';
+import { readPlan, type Plan } from '@banyan/playbook';
 import type { Logger } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AuditMirror } from './audit/audit-mirror.js';
@@ -11,6 +12,8 @@ export interface DeskOptions {
   nats: Promise<NatsConnection>;
   databases: Readonly<Record<string, string>>;
   gate: GateOptions;
+  /** File of the playbook that is shown before it was applied; empty: none. */
+  playbook: string;
   logger: Logger;
 }
 
@@ -22,11 +25,14 @@ export class OperatorDesk {
   readonly parked: ParkedDatabases;
   /** What edges are asked for before they advance. */
   readonly gate: GateOptions;
+  readonly plan: Plan | undefined;
 
-  constructor({ nats, databases, gate, logger }: DeskOptions) {
+  /** @throws BanyanError BANYAN_PLAYBOOK_INVALID */
+  constructor({ nats, databases, gate, playbook, logger }: DeskOptions) {
     this.gate = gate;
+    this.plan = playbook === '' ? undefined : readPlan(playbook);
     this.broker = new BrokerView(nats);
-    this.looker = new Looker({ broker: this.broker, gate, logger });
+    this.looker = new Looker({ broker: this.broker, gate, plan: this.plan, logger });
     this.audit = new AuditMirror(this.broker, logger);
     this.parked = new ParkedDatabases(databases);
   }

@@ -1,4 +1,4 @@
-import { BanyanError, isBanyanError, type ErrorCode } from '@banyan/runtime';
+import { type BanyanError, isBanyanError, type ErrorCode } from '@banyan/runtime';
 import type { GateVerdict } from '@banyan/control';
 import { ProblemError } from '../problem/problem.js';
 

@@ -1,9 +1,11 @@
 import {
   collectReports,
   FlagStore,
+  readRuns,
   StageStore,
   type FlagRecord,
   type ProcessReport,
+  type RunView,
   type StageRecord,
 } from '@banyan/control';
 import type { RelayReport, SubscriberReport } from '@banyan/contracts';
@@ -22,6 +24,7 @@ export interface Collected {
   reports: ProcessReport[];
   relays: RelayReport[];
   subscribers: SubscriberReport[];
+  runs: RunView[];
 }
 
 /** What lies in the stage bucket: a matter of few ms. */
@@ -44,11 +47,12 @@ export function collectProcesses(connection: NatsConnection): Promise<ProcessRep
 
 /** Everything, as the `banyan` command asks for it. */
 export async function collectAll(connection: NatsConnection): Promise<Collected> {
-  const [stored, reports, relays, subscribers] = await Promise.all([
+  const [stored, reports, relays, subscribers, runs] = await Promise.all([
     collectRecords(connection),
     collectProcesses(connection),
     collectRelayReports(connection),
     collectSubscribers(connection),
+    readRuns(connection),
   ]);
-  return { ...stored, reports, relays, subscribers };
+  return { ...stored, reports, relays, subscribers, runs };
 }

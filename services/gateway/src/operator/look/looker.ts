@@ -1,6 +1,7 @@
 import { STAGE_BUCKET, type GateOptions, type ProcessReport } from '@banyan/control';
 import { decodeHeartbeat, type Heartbeat } from '@banyan/contracts';
 import { Loop, messageOf, Wakeup, type Logger, type Round } from '@banyan/runtime';
+import type { Plan } from '@banyan/playbook';
 import type { NatsConnection, Subscription } from '@nats-io/nats-core';
 import { SeriesStore } from '../series/series-store.js';
 import type { Overview } from '../wire.js';
@@ -16,6 +17,8 @@ const MOST_SOURCES = 1_000;
 export interface LookerOptions {
   broker: BrokerView;
   gate: GateOptions;
+  /** Whose run is told; undefined: the last one. */
+  plan: Plan | undefined;
   logger: Logger;
 }
 
@@ -43,10 +46,10 @@ export class Looker {
   #overview: Overview | undefined;
   #waiting: (() => void)[] = [];
 
-  constructor({ broker, gate, logger }: LookerOptions) {
+  constructor({ broker, gate, plan, logger }: LookerOptions) {
     this.#broker = broker;
     this.#logger = logger;
-    this.#maker = new OverviewMaker(gate);
+    this.#maker = new OverviewMaker(gate, plan);
     this.#loop = new Loop({
       runOnce: (signal) => this.#runOnce(signal),
       onError: (error) => this.#onError(error),
@@ -131,7 +134,7 @@ export class Looker {
 
   #tell(collected: Collected): void {
     this.#collected = collected;
-    const surroundings = { broker: this.#broker.state, heartbeats: this.#heartbeats, run: null };
+    const surroundings = { broker: this.#broker.state, heartbeats: this.#heartbeats };
     this.#overview = this.#maker.make(collected, surroundings);
     for (const tell of this.#listeners) tell(this.#overview);
   }

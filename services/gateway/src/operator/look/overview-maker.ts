@@ -1,5 +1,7 @@
 import { overviewsOf, type FlagRecord, type GateOptions } from '@banyan/control';
-import type { BrokerState, FlagRow, Overview, RunSummary } from '../wire.js';
+import type { Plan } from '@banyan/playbook';
+import type { BrokerState, FlagRow, Overview } from '../wire.js';
+import { runToShow, summaryOf } from '../plan/plan-view.js';
 import type { Collected } from './collected.js';
 import { Rates } from './rates.js';
 import { relayRows, type Heartbeats } from './relay-rows.js';
@@ -9,21 +11,22 @@ import { subscriberRows } from './subscriber-rows.js';
 export interface Surroundings {
   broker: BrokerState;
   heartbeats: Heartbeats;
-  run: RunSummary | null;
 }
 
 /** Puts together what was collected. Remembers of earlier rounds what rates are made of, and no more. */
 export class OverviewMaker {
   readonly #gate: GateOptions;
+  readonly #plan: Plan | undefined;
   readonly #rates = new Rates();
 
-  constructor(gate: GateOptions) {
+  constructor(gate: GateOptions, plan: Plan | undefined) {
     this.#gate = gate;
+    this.#plan = plan;
   }
 
-  make(collected: Collected, { broker, heartbeats, run }: Surroundings): Overview {
+  make(collected: Collected, { broker, heartbeats }: Surroundings): Overview {
     const nowMs = Date.now();
-    const { records, flags, reports, relays, subscribers } = collected;
+    const { records, flags, reports, relays, subscribers, runs } = collected;
     const rates = this.#rates;
     rates.prune(nowMs);
     const edges = overviewsOf(records, reports, this.#gate);
@@ -34,7 +37,7 @@ export class OverviewMaker {
       relays: relayRows(relays, { heartbeats, rates, nowMs }),
       subscribers: subscriberRows(subscribers, { processes: reports, rates, nowMs }),
       flags: flags.map(flagRow),
-      run,
+      run: summaryOf(runToShow(runs, this.#plan)),
       broker,
     };
   }
