@@ -15,6 +15,7 @@ const PAGES = [
   'docs/edges/declare.md',
   'README.md',
   'docs/flags.md',
+  'docs/discovery.md',
 ];
 const BLOCK =
   /(<!-- ((?:docs\/examples|services\/\w+\/src)\/[\w-]+\.ts)#([\w.-]+) -->\n<!-- prettier-ignore -->\n```ts\n)[^]*?(```\n)/g;
