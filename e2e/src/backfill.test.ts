@@ -1,6 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { ProjectsServiceService } from '@banyan/contracts/projects';
+import { collectReports } from '@banyan/control';
+import { temporaryFolder, uniqueName } from '@banyan/devstack';
+import { EdgeProcess } from '@banyan/edge';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { end, ProjectsSystem } from './projects-system.js';
+import { end, ProjectsSystem, type Ended } from './projects-system.js';
 import { Random } from './traffic/random.js';
 
 const ROWS = 3000;
@@ -71,6 +75,61 @@ it('is shown, paused, resumed and cancelled from the terminal', async () => {
   expect((await banyan('status', table)).code).toBe(1);
   expect(await banyan('resume', table)).toMatchObject({ code: 1, out: expect.stringMatching(/REFUSED/) });
 }, 60_000);
+
+it('is asked for by the gate of an edge whose replica needs it, and by no other', async () => {
+  const folder = await temporaryFolder();
+  const edges = edgesOf(folder.path);
+  await edges.process.start();
+  const { connection } = edges.process;
+  try {
+    const ready = async (): Promise<boolean> => {
+      const reports = await collectReports(await connection, { waitMs: 300 });
+      const mine = reports.flatMap((report) => report.edges).filter(({ edge }) => edges.names.includes(edge));
+      return mine.every((edge) => edge.kind === 'query' && edge.subscriber?.backfill?.isFromFirst === true);
+    };
+    await expect.poll(ready).toBe(true);
+    const [needs, other] = edges.names;
+    const advance = (edge = ''): Promise<Ended> => system.banyan('advance', edge, '--yes');
+    expect(await advance(other)).toMatchObject({ code: 0 });
+    const remedy = `banyan backfill start ${system.source}/project --wait`;
+    const refused = { code: 2, out: expect.stringContaining(`is declared to need it: ${remedy}`) };
+    expect(await advance(needs)).toMatchObject(refused);
+    await system.startChild(20_000);
+    expect(await advance(needs)).toMatchObject(refused);
+    expect(await system.banyan('backfill', 'start', `${system.source}/project`, '--wait')).toMatchObject({
+      code: 0,
+    });
+    expect(await advance(needs)).toMatchObject({ code: 0 });
+  } finally {
+    await edges.process.stop();
+    await folder.remove();
+  }
+}, 60_000);
+
+/** Two edges on one replica: the owner of the first says that the table is older than the outbox. */
+function edgesOf(stateDir: string): { process: EdgeProcess; names: string[] } {
+  const service = uniqueName('tasks');
+  const names = [`${service} -> projects.GetProject`, `${service} -> projects.GetName`];
+  const [natsUrl, databaseUrl] = [system.nats.url, system.reader.url];
+  const process = new EdgeProcess({ service, natsUrl, stateDir, databaseUrl });
+  const follow = { name: 'gated', sources: [system.source], pollIntervalMs: 50 };
+  const subscriber = process.follow({ ...follow, handlers: [system.newReplica()] });
+  for (const [i, edge] of names.entries())
+    process.query({
+      edge,
+      method: ProjectsServiceService.getProject,
+      about: { aggregate: `${system.source}/project`, keyOf: ({ id }) => id },
+      replica: {
+        subscriber,
+        read: () => Promise.resolve(undefined),
+        ...(i === 0 ? { backfill: 'required' } : {}),
+      },
+      compare: { version: ({ project }) => project?.version },
+      budget: { stalenessMs: 5_000 },
+      supports: ['call', 'shadow', 'prefer-replica'],
+    });
+  return { process, names };
+}
 
 it('says who is known when a replica is not', async () => {
   await vi.waitFor(

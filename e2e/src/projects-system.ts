@@ -84,7 +84,7 @@ export class ProjectsSystem {
       sources: [this.source],
       databaseUrl: this.reader.url,
       nats: this.nats.connection,
-      handlers: [this.#replica()],
+      handlers: [this.newReplica()],
       pollIntervalMs: 50,
     });
     this.#readers.push(made);
@@ -128,7 +128,7 @@ export class ProjectsSystem {
     return { source: source.rows, replica: replica.rows };
   }
 
-  #replica(): Replica {
+  newReplica(): Replica {
     const { saved, deleted, snapshot } = projectEvents(this.source);
     const rowOf = ({ id, version, name }: Project) => ({ id: Number(id), version, name });
     return replica({

@@ -21,6 +21,7 @@ export function queryEdge(given: Partial<QueryOverview> = {}): QueryOverview {
     evidence: [],
     bypasses: { repaired: 0, missed: 0 },
     freshness: null,
+    subscriber: null,
     ...given,
   };
 }

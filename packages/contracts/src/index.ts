@@ -49,6 +49,7 @@ export {
   type Repair,
   type StreamAudit,
 } from './stream-audit.js';
+export { hasApplied } from './backfill-applied.js';
 export {
   BACKFILL_HEADER,
   backfillSubjectOf,

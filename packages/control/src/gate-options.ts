@@ -15,6 +15,8 @@ export interface GateOptions {
   maxSlowdown?: number;
   /** Query edges: reads whose p99 is within this, in ms, are never too slow; default 100. */
   slowMs?: number;
+  /** Query edges: how many positions a replica's subscriber may be behind; default 1000. */
+  maxLagPositions?: number;
   /** Reaction edges: how many effects must have been done at `dual` since the last change; default 50. */
   minReactions?: number;
   /** Reaction edges: for how long no call without an event id may have come, in ms, before `dual`; default 60,000. */
@@ -29,6 +31,7 @@ const RULES: OptionRules<GateOptions> = {
   maxFallbacks: between(0, 1, 0.05),
   maxSlowdown: between(0, 1_000, 2),
   slowMs: wholeNumber(0, 600_000, 100),
+  maxLagPositions: wholeNumber(0, 1_000_000_000, 1_000),
   minReactions: wholeNumber(0, 1_000_000, 50),
   quietMs: wholeNumber(0, 7 * 86_400_000, 60_000),
   maxLagMs: wholeNumber(1, 86_400_000, 5_000),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { noComparisons, noFallbacks } from './evidence-sum.js';
 import { stageGate, type GateQuestion } from './gate.js';
 import type { GateVerdict } from './gate-verdict.js';
-import type { ChangeEvidence, ComparisonCounts, QueryEdgeReport } from './report.js';
+import type { BackfillStanding, ChangeEvidence, ComparisonCounts, QueryEdgeReport } from './report.js';
 import { QUERY_LADDER } from './stage.js';
 
 const NO_TIMES = { count: 0, p50: 0, p99: 0, max: 0 };
@@ -169,11 +169,62 @@ describe('the gate', () => {
     expect(ask([reportOf({ equal: 500 }, { subscriber })])).toEqual({
       outcome: 'not-enough',
       reasons: [
-        '7 keys of a replica are parked: see banyan parked',
+        '7 keys of a replica are parked: see banyan parked list',
         'the subscriber of a replica is halted: too many keys',
       ],
     });
   });
+
+  it('waits while a replica is behind, and says whether its relay or its subscriber is', () => {
+    const subscriber = { state: 'running', parkedKeys: 0, lagPositions: 3, relayAgeMs: 900 };
+    const asked = (given: object): GateVerdict =>
+      ask([reportOf({ equal: 500 }, { subscriber: { ...subscriber, ...given } })]);
+    expect(asked({}).outcome).toBe('pass');
+    const behind = (reason: string): GateVerdict => ({ outcome: 'not-enough', reasons: [reason] });
+    expect(asked({ lagPositions: 1_001 })).toEqual(
+      behind('the subscriber of a replica is 1001 positions behind, over 1000'),
+    );
+    expect(asked({ relayAgeMs: 2_001 })).toEqual(
+      behind('the relay of a replica’s source is 2001 ms behind or away: see banyan relay status'),
+    );
+    expect(asked({ relayAgeMs: null })).toEqual(
+      behind('the relay of a replica’s source was never heard: see banyan relay status'),
+    );
+    const stopped = { partitions: 2, because: 'events 1.4 to 1.9 are missing' };
+    expect(asked({ stopped })).toEqual(
+      behind('2 partitions of a replica cannot go on: events 1.4 to 1.9 are missing'),
+    );
+  });
+
+  it.each(['shadow', 'prefer-replica', 'replica'] as const)(
+    'lets no edge into %s before its replica has what was there before its first event',
+    (to) => {
+      const asked = (backfill: Partial<BackfillStanding>): GateVerdict => {
+        const standing = { of: 'projects/project', state: 'none' as const, isFromFirst: true, ...backfill };
+        const subscriber = { state: 'running', parkedKeys: 0, lagPositions: 0, backfill: standing };
+        return ask([reportOf({ equal: 500 }, { subscriber })], { to });
+      };
+      expect(asked({ state: 'done', isFromFirst: false, declared: 'required' }).outcome).toBe('pass');
+      expect(asked({ isFromFirst: true }).outcome).toBe('pass');
+      expect(asked({ isFromFirst: false, declared: 'not-needed' }).outcome).toBe('pass');
+      const waits = (backfill: Partial<BackfillStanding>): string => {
+        const { outcome, reasons } = asked(backfill);
+        expect([outcome, reasons.length]).toEqual(['not-enough', 1]);
+        return reasons[0] ?? '';
+      };
+      const remedy = 'banyan backfill start projects/project --wait';
+      const never = 'a replica was never backfilled with projects/project, and';
+      expect(waits({ isFromFirst: false })).toBe(
+        `${never} has not read it from the first event on: ${remedy}`,
+      );
+      expect(waits({ declared: 'required' })).toBe(`${never} is declared to need it: ${remedy}`);
+      for (const state of ['running', 'paused', 'failed', 'cancelled'] as const)
+        expect(waits({ state })).toBe(
+          `the last backfill of projects/project is ${state}, and has to be done: ${remedy}`,
+        );
+      expect(waits({ state: 'applying' })).toContain('has not applied all of the backfill');
+    },
+  );
 
   it('lets an edge into shadow without evidence, for that is where evidence is gathered', () => {
     expect(ask([reportOf({})], { from: 'call', to: 'shadow' }).outcome).toBe('pass');

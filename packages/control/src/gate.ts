@@ -1,4 +1,4 @@
-import { carriesCalls, subscribersWell } from './replica-findings.js';
+import { backfillFindings, carriesCalls, subscribersWell } from './replica-findings.js';
 import { evidenceOf, noComparisons, sumEvidence } from './evidence-sum.js';
 import { resolveGateOptions, type GateOptions } from './gate-options.js';
 import { verdictOf, type Finding, type GateVerdict } from './gate-verdict.js';
@@ -32,6 +32,9 @@ export function stageGate(question: GateQuestion, options: GateOptions = {}): Ga
   if (reactions.length > 0) {
     findings.push(...reactionFindings({ to, changeId, reports: reactions, nowMs }, resolved));
   }
+  if (to === 'shadow' || to === 'prefer-replica' || to === 'replica') {
+    findings.push(...backfillFindings(queries));
+  }
   if (to === 'prefer-replica' || to === 'replica') {
     findings.push(...replicaFindings(queries, changeId, resolved));
   }
@@ -62,7 +65,7 @@ function replicaFindings(
     ...strataFindings(reports, measured, options),
     ...carriesCalls(measured, options),
     ...replicasFresh(reports),
-    ...subscribersWell(reports),
+    ...subscribersWell(reports, options),
   ];
 }
 

@@ -124,6 +124,7 @@ export {
   COMPARISON_OUTCOMES,
   FALLBACK_REASONS,
   stageReportOf,
+  type BackfillStanding,
   type BypassCounts,
   type TombstoneCaller,
   type TombstoneReport,

@@ -14,6 +14,7 @@ import type {
   FreshnessReport,
   ProcessReport,
   QueryEdgeReport,
+  ReplicaSubscriberReport,
 } from './report.js';
 import { rampOf, type StageRecord } from './stage-record.js';
 import { commonLadder, stageAbove, type Ladder, type Stage } from './stage.js';
@@ -52,6 +53,8 @@ export interface QueryOverview extends OverviewBase {
   bypasses: BypassCounts;
   /** Of the stalest process; null if none runs. */
   freshness: FreshnessReport | null;
+  /** What keeps the replica of the process that is furthest behind; null if none says. */
+  subscriber: ReplicaSubscriberReport | null;
 }
 
 export interface ReactionOverview extends OverviewBase {
@@ -128,7 +131,14 @@ function overviewOf(edge: string, { record, reports, options }: Known): EdgeOver
 function queryOverview(base: OverviewBase, reports: readonly EdgeReport[]): QueryOverview {
   const queries = reports.filter((report) => report.kind === 'query');
   const evidence = sumEvidence(queries);
-  return { ...base, kind: 'query', evidence, bypasses: sumBypasses(queries), freshness: stalest(queries) };
+  return {
+    ...base,
+    kind: 'query',
+    evidence,
+    bypasses: sumBypasses(queries),
+    freshness: stalest(queries),
+    subscriber: slowest(queries),
+  };
 }
 
 function reactionOverview(base: OverviewBase, reports: readonly ReactionEdgeReport[]): ReactionOverview {
@@ -184,6 +194,12 @@ function stalest(reports: readonly QueryEdgeReport[]): FreshnessReport | null {
   const age = ({ stalenessMs }: FreshnessReport): number => stalenessMs ?? Infinity;
   const all = reports.map(({ freshness }) => freshness).sort((a, b) => age(b) - age(a));
   return all[0] ?? null;
+}
+
+function slowest(reports: readonly QueryEdgeReport[]): ReplicaSubscriberReport | null {
+  const lag = ({ lagPositions }: ReplicaSubscriberReport): number => lagPositions ?? Infinity;
+  const all = reports.flatMap(({ subscriber }) => subscriber ?? []);
+  return all.sort((a, b) => lag(b) - lag(a))[0] ?? null;
 }
 
 function furthestBehind(reports: readonly ReactionEdgeReport[]): ReactionReading | null {

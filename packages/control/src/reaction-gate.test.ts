@@ -73,6 +73,21 @@ describe('the gate of a reaction edge', () => {
     expect(ask({ receiver: { reading } }).outcome).toBe('not-enough');
   });
 
+  it.each(['call', 'dual'] as const)('lets it not on from %s while the subscriber does not work', (stage) => {
+    const reading = { asOfMs: NOW_MS, stalenessMs: 0, parkedKeys: 0 };
+    const counts = { byEvent: 100 };
+    const stopped = { partitions: 1, because: 'events 1.4 to 1.9 are missing' };
+    expect(ask({ stage, counts, receiver: { reading: { ...reading, state: 'running', stopped } } })).toEqual({
+      outcome: 'not-enough',
+      reasons: ['1 partitions of a receiver cannot go on: events 1.4 to 1.9 are missing'],
+    });
+    const down = { ...reading, state: 'down', because: 'the database is away' };
+    expect(ask({ stage, counts, receiver: { reading: down } })).toEqual({
+      outcome: 'not-enough',
+      reasons: ['the subscriber of a receiver is down: the database is away'],
+    });
+  });
+
   it('keeps it out of dual while calls come that carry no event id, and says whose', () => {
     const seen = (lastAt: string): GateVerdict =>
       ask({ receiver: { withoutId: [{ caller: 'projects', calls: 7, lastAt }] } });

@@ -1,6 +1,7 @@
 import type { Finding } from './gate-verdict.js';
 import { noReactions, type ReactionEdgeReport, type ReactionReading } from './reaction-report.js';
 import { arrivedOf, receiversOf, sumReactions, sumWithoutId } from './reaction-sum.js';
+import { workFindings } from './replica-findings.js';
 import type { Stage } from './stage.js';
 
 export interface ReactionQuestion {
@@ -45,6 +46,9 @@ function subscribersRun(question: ReactionQuestion): Finding[] {
   const silent = all.filter(({ asOfMs }) => asOfMs === null).length;
   if (silent > 0)
     return [['not-enough', `a receiver’s subscriber has no position yet (${silent} of ${all.length})`]];
+  // A parked key is another matter: calls still do its effects at `dual`.
+  const ill = all.flatMap((reading) => workFindings({ ...reading, parkedKeys: 0 }, 'a receiver'));
+  if (ill.length > 0) return ill;
   return [['pass', `${all.length} receivers read the edge’s events`]];
 }
 

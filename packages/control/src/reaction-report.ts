@@ -27,6 +27,12 @@ export interface ReactionReading {
   stalenessMs: number | null;
   /** Keys whose reactions wait, because one of them fails. */
   parkedKeys: number;
+  /** Of the subscriber; see `SubscriberState` of `@banyan/subscriber`. */
+  state?: string;
+  /** Why it is down or halted. */
+  because?: string;
+  /** Partitions that cannot go on, and why the first cannot; absent: none. */
+  stopped?: { partitions: number; because: string };
 }
 
 export interface CallsWithoutId {

@@ -92,6 +92,27 @@ export interface ReplicaSubscriberReport {
   parkedKeys: number;
   /** Positions between the newest that was heard of and the oldest that a partition lacks; null: nothing was heard. */
   lagPositions: number | null;
+  /** How old what the relay last said is, in ms: what was committed since may not be in the stream. Null: it said nothing yet. */
+  relayAgeMs?: number | null;
+  /** Partitions that cannot go on, as at a gap that nobody can fill, and why the first cannot; absent: none. */
+  stopped?: { partitions: number; because: string };
+  /** Whether what was there before its first event is in the replica; absent: not known. */
+  backfill?: BackfillStanding;
+}
+
+/** Whether a replica has the rows that are in no event. */
+export interface BackfillStanding {
+  /** `projects/project`. */
+  of: string;
+  /**
+   * Of the last backfill: `done` and applied · `applying`: published, and the subscriber has not got all of it yet · as the
+   * source says · `none` was ever asked for · `unknown`: no process of the source says.
+   */
+  state: 'done' | 'applying' | 'running' | 'paused' | 'failed' | 'cancelled' | 'none' | 'unknown';
+  /** What the replica's owner says of it. */
+  declared?: 'required' | 'not-needed';
+  /** Whether the subscriber has worked off the source's history from its first event on. */
+  isFromFirst: boolean;
 }
 
 export interface FreshnessReport {

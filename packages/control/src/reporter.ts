@@ -6,6 +6,7 @@ import {
   resolveOptions,
   silentLogger,
   text,
+  wait,
   type Logger,
   type OptionRules,
 } from '@banyan/runtime';
@@ -26,7 +27,12 @@ export type ReportQuestion = 'all' | 'brief' | 'ledgers';
 export interface EdgeReporting extends Partial<EdgePerforming> {
   /** @param detail false: leave the evidence out */
   report: (detail: boolean) => EdgeReport;
+  /** Asks others for what a detailed report tells of them, just before it is made. It may take 200 ms; must not reject. */
+  refresh?: () => Promise<void>;
 }
+
+/** Whoever asks waits for 500 ms. */
+const REFRESH_MS = 200;
 
 /** Something that can report on the callers of one method. */
 export interface TombstoneReporting {
@@ -120,7 +126,7 @@ export class Reporter {
     if (this.#stopped || this.#subscription !== undefined) return;
     this.#subscription = connection.subscribe(REPORT_SUBJECT, {
       callback: (error, message) => {
-        if (error === null) this.#answer(message);
+        if (error === null) void this.#answer(message);
       },
     });
     this.#takeTasks(connection);
@@ -131,6 +137,11 @@ export class Reporter {
     this.#stopped = true;
     this.#subscription?.unsubscribe();
     for (const tasks of this.#tasks.splice(0)) tasks.stop();
+  }
+
+  async #refresh(): Promise<void> {
+    const refreshes = this.#options.edges.flatMap((edge) => edge.refresh?.() ?? []);
+    if (refreshes.length > 0) await Promise.race([Promise.all(refreshes), wait(REFRESH_MS)]);
   }
 
   #takeTasks(connection: NatsConnection): void {
@@ -159,9 +170,11 @@ export class Reporter {
     };
   }
 
-  #answer(request: Msg): void {
+  async #answer(request: Msg): Promise<void> {
+    const question = questionOf(request.string());
     try {
-      request.respond(JSON.stringify(this.report(questionOf(request.string()))));
+      if (question === 'all') await this.#refresh();
+      request.respond(JSON.stringify(this.report(question)));
     } catch (error) {
       this.#options.logger.error('cannot report', { error: messageOf(error) });
     }

@@ -63,7 +63,7 @@ export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], no
     ...showRampKey(edge),
     `  in force   ${inForce(edge)}${edge.processes.map(showProcess).join('')}`,
     ...(edge.kind === 'query'
-      ? [`  replica    ${freshness(edge.freshness)}`, ...showBypasses(edge)]
+      ? [`  replica    ${freshness(edge.freshness)}`, ...showSubscriber(edge), ...showBypasses(edge)]
       : [`  subscriber ${showReading(edge.reading)}`]),
     `  next       ${showNext(edge)}`,
     ...(edge.kind === 'query' ? querySections(edge) : reactionSections(edge)),
@@ -90,6 +90,20 @@ export function showNext({ next, ladder, stage, ramp }: EdgeOverview): string {
 /** A stage, and during a ramp who runs it: `replica 10 %, else prefer-replica`. */
 export function stageText({ stage, ramp }: Pick<EdgeOverview, 'stage' | 'ramp'>): string {
   return ramp === null ? stage : `${stage} ${ramp.share} %, else ${ramp.from}`;
+}
+
+/** What keeps the replica, where a process says so. */
+function showSubscriber({ subscriber }: QueryOverview): string[] {
+  if (subscriber === null) return [];
+  const { state, lagPositions, parkedKeys, stopped, backfill } = subscriber;
+  const parts = [
+    state,
+    ...(lagPositions === null ? [] : [`${lagPositions} positions behind`]),
+    ...(parkedKeys === 0 ? [] : [`${parkedKeys} keys parked`]),
+    ...(stopped === undefined ? [] : [`${stopped.partitions} partitions stopped`]),
+    ...(backfill === undefined ? [] : [`backfill of ${backfill.of} ${backfill.state}`]),
+  ];
+  return [`  kept by    ${parts.join(', ')}`];
 }
 
 /** Calls that were, or nearly were, made past the stage; nothing where there are none. */

@@ -2,6 +2,7 @@ import type { Logger } from '@banyan/runtime';
 import {
   Subscriber,
   type FreshnessOf,
+  type SourceFreshness,
   type SubscriberConfig,
   type SubscriberFreshness,
   type SubscriberStatus,
@@ -47,6 +48,16 @@ export class BackgroundSubscriber {
   /** See `Subscriber.waitFor`; before the broker is there it does not wait. @throws BanyanError BANYAN_TOKEN_INVALID */
   async waitFor(token: string, options: WaitOptions): Promise<TokenWait> {
     return this.#subscriber?.waitFor(token, options) ?? { reached: false, because: 'timeout' };
+  }
+
+  /** The process's connection. */
+  get nats(): Promise<NatsConnection> {
+    return this.#parts.nats;
+  }
+
+  /** The freshness of each source, with positions; empty while the broker was never there. */
+  get sourceFreshness(): readonly SourceFreshness[] {
+    return this.#subscriber?.sourceFreshness ?? [];
   }
 
   /** Undefined while the broker was never there. */

@@ -103,6 +103,11 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     };
   }
 
+  /** See `EdgeReplica.refresh`. */
+  async refresh(): Promise<void> {
+    await this.#options.replica.refresh?.().catch(() => undefined);
+  }
+
   /** What an operator asks: a replay of a counterexample, a calibration, or a rehearsal of the provider's absence. */
   perform(task: EdgeTask): Promise<EdgeTaskResult> {
     return isCutTask(task) ? this.#cutOff.perform(task) : this.#comparison.perform(task);

@@ -29,6 +29,8 @@ export interface EdgeReplica<Request, Response> {
   keyOf?: (request: Request) => string | undefined;
   /** How what keeps the replica is doing; the edge's gate asks it. Default: not known. Must be cheap. */
   subscriber?: () => ReplicaSubscriberReport | undefined;
+  /** Asks others for what `subscriber` tells of them, before an operator gets to see it. Default: nobody. */
+  refresh?: () => Promise<void>;
   /**
    * Waits until a later read sees at least what the token says: `Subscriber.waitFor`. Default: an answer is read again until
    * it shows the version, and what it cannot show (deletes, lists) counts as not reached.

@@ -30,6 +30,7 @@ import { EffectRun, type Ended } from './effect-run.js';
 import { Pruner } from './pruner.js';
 import { ReactionRefusal } from './reaction-refusal.js';
 import { resolveReceiverOptions, type ReceiverOptions, type ResolvedReceiver } from './receiver-options.js';
+import { stoppedPartitions } from '../process/stopped-partitions.js';
 import { STAGE_HEADER, stampOf } from './stamp.js';
 
 /** What a method knows of the call that it serves; the `CallContext` of `@banyan/service-host` is one. */
@@ -228,6 +229,12 @@ export class Receiver<Request, Response> implements EdgeReporting {
     const asOfMs = known.length === sources.length ? Math.min(...known) : null;
     const stalenessMs = asOfMs === null ? null : Math.max(0, Math.round(Date.now() - asOfMs));
     const parkedKeys = status.sources.reduce((sum, each) => sum + each.parkedKeys, 0);
-    return { asOfMs, stalenessMs, parkedKeys };
+    const { state, because } = status;
+    const stopped = stoppedPartitions(status);
+    return {
+      ...{ asOfMs, stalenessMs, parkedKeys, state },
+      ...(because === undefined ? {} : { because }),
+      ...(stopped === undefined ? {} : { stopped }),
+    };
   }
 }

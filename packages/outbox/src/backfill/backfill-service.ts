@@ -47,12 +47,15 @@ export class BackfillService {
   }
 
   async #answer(message: Msg): Promise<BackfillAnswer> {
+    let task: BackfillTask | undefined;
     try {
-      const result = await this.#perform(readTask(message.string()));
-      return { result };
+      task = readTask(message.string());
+      return { result: await this.#perform(task) };
     } catch (error) {
       const { logger, source } = this.#parts.options;
-      logger.warn('a backfill task was refused', { source, error: messageOf(error) });
+      // Gates ask for the status of what was perhaps never asked for.
+      const level = task?.do === 'status' ? 'debug' : 'warn';
+      logger[level]('a backfill task was refused', { source, error: messageOf(error) });
       if (!isBanyanError(error)) return { error: awayFor(source, error) };
       const { code, rawMessage, remedy } = error;
       return { error: { code, message: rawMessage, remedy } };

@@ -1,5 +1,6 @@
 import {
   backfillSubjectOf,
+  hasApplied,
   type BackfillReport,
   type BackfillTask,
   type SubscriberReport,
@@ -37,19 +38,7 @@ export function behind(
 ): string[] {
   return subscribers.filter((name) => {
     const own = reports.filter(({ subscriber }) => subscriber === name);
-    return !own.some((each) => hasApplied(report, each));
+    // Any instance may tell: they all look at the same positions.
+    return !own.some(({ sources }) => hasApplied(report, sources));
   });
-}
-
-/** Any instance may tell: they all look at the same positions. */
-function hasApplied({ end }: BackfillReport, { sources }: SubscriberReport): boolean {
-  return (
-    end?.every(({ source, epoch, heads }) => {
-      const positions = sources.find((each) => each.source === source)?.positions ?? [];
-      return heads.every((head, partition) => {
-        const at = positions[partition];
-        return head === 0 || (at !== undefined && (at.epoch > epoch || (at.epoch === epoch && at.n >= head)));
-      });
-    }) === true
-  );
 }
