@@ -40,6 +40,7 @@ function add(a: ChangeEvidence, b: ChangeEvidence): ChangeEvidence {
     },
     latencyMs: worst(a.latencyMs, b.latencyMs),
     comparisons: addComparisons(a.comparisons, b.comparisons),
+    ...probeSum(a.byProbe, b.byProbe),
     ...strataSum(a.strata, b.strata),
     keysCompared: Math.max(a.keysCompared ?? 0, b.keysCompared ?? 0),
     ...(a.readMs === undefined || b.readMs === undefined ? {} : { readMs: worst(a.readMs, b.readMs) }),
@@ -68,6 +69,15 @@ function addComparisons(a: ComparisonCounts, b: ComparisonCounts): ComparisonCou
   const sum = noComparisons();
   for (const outcome of [...COMPARISON_OUTCOMES, 'shed'] as const) sum[outcome] = a[outcome] + b[outcome];
   return sum;
+}
+
+/** A process without probes counts none. */
+function probeSum(
+  a: ComparisonCounts | undefined,
+  b: ComparisonCounts | undefined,
+): { byProbe?: ComparisonCounts } {
+  if (a === undefined && b === undefined) return {};
+  return { byProbe: addComparisons(a ?? noComparisons(), b ?? noComparisons()) };
 }
 
 type StrataCounts = NonNullable<ChangeEvidence['strata']>;

@@ -61,7 +61,7 @@ function replicaFindings(
 ): Finding[] {
   const measured = evidenceOf(reports, changeId);
   return [
-    ...parityFindings(measured?.comparisons ?? noComparisons(), options),
+    ...parityFindings(measured?.comparisons ?? noComparisons(), options, measured?.byProbe),
     ...strataFindings(reports, measured, options),
     ...carriesCalls(measured, options),
     ...replicasFresh(reports),

@@ -56,6 +56,7 @@ export { stageGate, type GateQuestion } from './gate.js';
 export { resolveGateOptions, type GateOptions } from './gate-options.js';
 export type { GateVerdict } from './gate-verdict.js';
 export { parityRows, type ParityRow } from './parity/parity-rows.js';
+export { parityCountsOf } from './parity/parity-findings.js';
 export {
   SequentialTest,
   type ParityCounts,

@@ -146,6 +146,8 @@ export interface ChangeEvidence {
   /** Of calls as their caller saw them. */
   latencyMs: Percentiles;
   comparisons: ComparisonCounts;
+  /** How many of them nobody but a probe asked for; absent: none. */
+  byProbe?: ComparisonCounts;
   /** The same by stratum; absent: requests are not told apart. */
   strata?: Record<string, ComparisonCounts>;
   /** Distinct keys that were compared, up to 10,000; of several processes: by the one that saw most. */

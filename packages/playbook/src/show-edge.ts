@@ -74,6 +74,7 @@ export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], no
 function querySections({ evidence }: QueryOverview): string[] {
   return [
     ...section('Measured, by change', showEvidence(evidence)),
+    ...section('Of these asked by probes, not by callers', showProbes(evidence)),
     ...section('Not equal, latest', evidence.flatMap(showCounterexamples).slice(-10)),
   ];
 }
@@ -171,6 +172,17 @@ export function showEvidence(evidence: readonly ChangeEvidence[]): string[] {
     return [...calls, equal, late, ms(each.lateMs.p99), wrong, missing, extra, oneSided, unjudged, shed];
   });
   return table(header, rows);
+}
+
+/** Comparisons that nobody but a probe asked for, a line a change and stage. */
+export function showProbes(evidence: readonly ChangeEvidence[]): string[] {
+  return evidence.flatMap(({ change, stage, byProbe }) => {
+    const counts = Object.entries(byProbe ?? {}).filter(([, count]) => count > 0);
+    if (counts.length === 0) return [];
+    return [
+      `change ${change} ${stage}: ${counts.map(([outcome, count]) => `${outcome} ${count}`).join(', ')}`,
+    ];
+  });
 }
 
 /** What was not equal, a line each. */

@@ -1,6 +1,13 @@
 import type { ChangeEvidence, QueryOverview, StageRecord } from '@banyan/control';
 import type { EdgeEvidence, ProcessEvidence } from './commands/evidence.js';
-import { showCounterexamples, showEvidence, showNext, showRecord, stageText } from './show-edge.js';
+import {
+  showCounterexamples,
+  showEvidence,
+  showNext,
+  showProbes,
+  showRecord,
+  stageText,
+} from './show-edge.js';
 import { reactionSections } from './show-reaction.js';
 import { section } from './table.js';
 
@@ -18,6 +25,7 @@ export function evidenceLines({ edge, processes, changes }: EdgeEvidence): strin
 function queryLines({ evidence }: QueryOverview): string[] {
   return [
     ...section('Measured by all processes, by change', showEvidence(evidence)),
+    ...section('Of these asked by probes, not by callers', showProbes(evidence)),
     ...section('Compared, by stratum', evidence.flatMap(strataLines)),
     ...section('Not answered by the replica', evidence.flatMap(fallbackLine)),
     ...section('Cache', evidence.flatMap(cacheLine)),

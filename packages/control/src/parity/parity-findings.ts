@@ -11,10 +11,14 @@ export function parityCountsOf(counts: ComparisonCounts): ParityCounts {
 }
 
 /** What the comparisons of one edge, or one stratum of it, say; see `SequentialTest`. */
-export function parityFindings(counts: ComparisonCounts, target: ParityTarget): Finding[] {
+export function parityFindings(
+  counts: ComparisonCounts,
+  target: ParityTarget,
+  byProbe?: ComparisonCounts,
+): Finding[] {
   const judged = parityCountsOf(counts);
   const { outcome, needed, upperBound } = new SequentialTest(target).judge(judged);
-  const seen = `${judged.disagreed} of ${judged.agreed + judged.disagreed} comparisons disagree${parts(counts)}`;
+  const seen = `${judged.disagreed} of ${judged.agreed + judged.disagreed} comparisons disagree${parts(counts)}${probes(byProbe)}`;
   const asked = `at most ${percentText(target.maxDisagreement)} may, with ${percentText(target.confidence)} confidence`;
   const rest: Record<typeof outcome, string> = {
     pass: `that is at most ${percentText(upperBound)} in all`,
@@ -22,6 +26,13 @@ export function parityFindings(counts: ComparisonCounts, target: ParityTarget): 
     'not-enough': `${needed} more have to agree`,
   };
   return [[outcome, `${seen}; ${asked}; ${rest[outcome]}`], ...blindSpots(counts, judged)];
+}
+
+/** What nobody but a probe asked for is not what callers ask for. */
+function probes(byProbe: ComparisonCounts | undefined): string {
+  if (byProbe === undefined) return '';
+  const { agreed, disagreed } = parityCountsOf(byProbe);
+  return agreed + disagreed === 0 ? '' : `, ${agreed + disagreed} of them by probes`;
 }
 
 function parts(counts: ComparisonCounts): string {

@@ -32,6 +32,8 @@ export interface Question<Request> {
   tally: ChangeTally;
   /** Of the request, as it goes over the wire. */
   bytes: number;
+  /** Nobody but a probe asked. */
+  isProbe?: boolean;
 }
 
 /** An answer as it was given, kept for its comparison. */
@@ -101,6 +103,20 @@ export class Comparer<Request, Response> {
     });
   }
 
+  /** Asks both sides for nobody but the evidence, when there is room; counts what both answered. */
+  probe(route: CallRoute, request: Request, tally: ChangeTally): void {
+    if (!this.#parts.queue.hasRoom) return;
+    const { bytes, decode } = this.#copies.request(request);
+    const question = { route, metadata: new Metadata(), request: decode, tally, bytes, isProbe: true };
+    this.#enqueue(question, 0, async (own, signal) => {
+      const provider = await this.#ask(question, own);
+      // A probe that the provider does not answer, having no credentials perhaps, says nothing of the replica.
+      if (provider.kind === 'failed' || provider.kind === 'refused') return;
+      const answeredMs = systemClock.monotonicMs();
+      await this.#compare(question, { provider, answeredMs, replica: await this.#read(own) }, signal);
+    });
+  }
+
   /** Judges by asking the provider once more, for as long as a calibration runs. */
   callAgainstCall(calibration: Calibration<Response>): AnswerJudge<Request, Response> {
     return {
@@ -149,12 +165,17 @@ export class Comparer<Request, Response> {
         this.#parts.logger.error('cannot compare', { error: messageOf(error) });
       }
     };
-    this.#parts.queue.add({ run, shed: () => question.tally.shed(), bytes: question.bytes + answerBytes });
+    this.#parts.queue.add({
+      run,
+      shed: () => question.isProbe !== true && question.tally.shed(),
+      bytes: question.bytes + answerBytes,
+    });
   }
 
   async #compare(question: Question<Request>, seen: Seen<Response>, signal: AbortSignal): Promise<void> {
     const judged = await this.#judge(question, seen, signal);
-    question.tally.comparison(judged.judgement, this.#parts.subjectOf(judged.request));
+    const { isProbe = false } = question;
+    question.tally.comparison(judged.judgement, { ...this.#parts.subjectOf(judged.request), isProbe });
     this.#parts.onJudged(question, judged);
   }
 

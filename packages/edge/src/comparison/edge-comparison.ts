@@ -6,8 +6,10 @@ import { methodFields } from './method-fields.js';
 import { MismatchLog } from './mismatch-log.js';
 import { MismatchWriter } from './mismatch-writer.js';
 import type { EdgeGuard } from '../guard/edge-guard.js';
+import type { ChangeTally } from './evidence.js';
 import type { ComparisonSubject } from './strata.js';
 import type { ResolvedOptions } from '../query/query-edge-options.js';
+import type { CallRoute } from '../query/provider-call.js';
 import type { ReplicaReader } from '../query/replica-reader.js';
 
 /** All that compares on one edge of this process: the comparisons, what they find, and what operators ask of them. */
@@ -52,6 +54,11 @@ export class EdgeComparison<Request, Response> {
   /** What compares a share of the calls; undefined: this call is not among them. */
   comparerFor(share: number): Comparer<Request, Response> | undefined {
     return share > 0 && (share >= 1 || Math.random() < share) ? this.#comparer : undefined;
+  }
+
+  /** Compares a request that nobody asked. */
+  probe(route: CallRoute, request: Request, tally: ChangeTally): void {
+    this.#comparer.probe(route, request, tally);
   }
 
   /** Resolves once no comparison is waiting or under way. */

@@ -4,6 +4,7 @@ import {
   noFallbacks,
   type CacheCounts,
   type ChangeEvidence,
+  type ComparisonCounts,
   type Counterexample,
   type FallbackReason,
   type QueryStage,
@@ -62,6 +63,7 @@ export class ChangeTally {
   readonly running: Pick<RunningStage<QueryStage>, 'change' | 'changeId' | 'stage'>;
   readonly #calls = { ok: 0, failed: 0, byReplica: 0 };
   readonly #comparisons = noComparisons();
+  #byProbe: ComparisonCounts | undefined;
   readonly #fallbacks = noFallbacks();
   readonly #cache = noCacheCounts();
   readonly #latency = newHistogram();
@@ -105,6 +107,7 @@ export class ChangeTally {
   /** @param subject what it was about; undefined: not known */
   comparison(judgement: Judgement, subject?: ComparisonSubject): void {
     this.#comparisons[judgement.outcome] += 1;
+    if (subject?.isProbe === true) (this.#byProbe ??= noComparisons())[judgement.outcome] += 1;
     if (subject !== undefined) this.#strata.count(judgement.outcome, subject);
     if (judgement.lateMs !== undefined) record(this.#late, judgement.lateMs);
     if (judgement.outcome === 'equal' || judgement.outcome === 'late') return;
@@ -112,6 +115,16 @@ export class ChangeTally {
     const at = new Date().toISOString();
     this.#counterexamples.push({ outcome, at, version, fields, ...(note === undefined ? {} : { note }) });
     if (this.#counterexamples.length > MAX_COUNTEREXAMPLES) this.#counterexamples.shift();
+  }
+
+  /** Strata that were compared, or declared. */
+  get strata(): readonly string[] {
+    return this.#strata.names;
+  }
+
+  /** @param stratum undefined: of all */
+  countsOf(stratum: string | undefined): ComparisonCounts {
+    return stratum === undefined ? this.#comparisons : this.#strata.countsOf(stratum);
   }
 
   report(): ChangeEvidence {
@@ -124,6 +137,7 @@ export class ChangeTally {
       calls: { ...this.#calls },
       latencyMs: percentilesOf(this.#latency),
       comparisons: { ...this.#comparisons },
+      ...(this.#byProbe === undefined ? {} : { byProbe: { ...this.#byProbe } }),
       ...(Object.keys(strata).length === 0 ? {} : { strata }),
       keysCompared: this.#strata.keys,
       readMs: percentilesOf(this.#reads),

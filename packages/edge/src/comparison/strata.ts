@@ -11,6 +11,8 @@ export interface ComparisonSubject {
   stratum: string | undefined;
   /** Undefined: the request has none. */
   key: string | undefined;
+  /** Nobody but a probe asked. */
+  isProbe?: boolean;
 }
 
 /** Comparisons by stratum, and of how many keys. Bounded: strata beyond 16 undeclared ones count together as `other`. */
@@ -28,6 +30,15 @@ export class Strata {
   count(outcome: ComparisonOutcome, { stratum, key }: ComparisonSubject): void {
     if (stratum !== undefined) this.#of(stratum)[outcome] += 1;
     if (key !== undefined && this.#keys.size < MAX_KEYS) this.#keys.add(crc32(key));
+  }
+
+  /** Those that were compared, or declared. */
+  get names(): readonly string[] {
+    return [...this.#counts.keys()];
+  }
+
+  countsOf(stratum: string): ComparisonCounts {
+    return this.#counts.get(stratum) ?? noComparisons();
   }
 
   /** Distinct keys; 10,000 stands for any more. */

@@ -1,5 +1,12 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import { ladderOf, QUERY_LADDER, type Ladder, type QueryStage, type StageSource } from '@banyan/control';
+import {
+  ladderOf,
+  QUERY_LADDER,
+  type Ladder,
+  type ParityTarget,
+  type QueryStage,
+  type StageSource,
+} from '@banyan/control';
 import {
   flag,
   resolveOptions,
@@ -21,6 +28,9 @@ import {
   type ResolvedCacheOptions,
 } from '../cache/cache-options.js';
 import { resolveGuardOptions, type GuardOptions, type ResolvedGuard } from '../guard/guard-options.js';
+import { probeRules } from '../probes/probe-options.js';
+import type { ProbeSource } from '../probes/probe-requests.js';
+import type { ProbeClient } from '../probes/probe-route.js';
 import type { NotFoundStatus } from './replica-first.js';
 import type { EdgeReplica } from './replica.js';
 import type { TokenOptions } from '../tokens/token-options.js';
@@ -58,6 +68,22 @@ export interface QueryEdgeOptions<Request, Response> {
   stratumOf?: (request: Request) => string | undefined;
   /** Strata that must have been compared before the edge advances, though they be rare; default none. */
   strata?: readonly string[];
+  /**
+   * Requests to ask when callers ask too seldom: one every `probeEveryMs`, off the callers' path, at `shadow` and
+   * `prefer-replica` only, for as long as what this process has compared (in a request's stratum, if it has one) does not
+   * suffice for `probeTarget`. They are counted apart (`byProbe`) and named by the gate. Drawn from the beginning again at the
+   * end. The method must be declared NO_SIDE_EFFECTS. Default: none. Each costs the provider a call.
+   */
+  probes?: ProbeSource<Request>;
+  /** How long between two probes, in ms; default 1000. */
+  probeEveryMs?: number;
+  /** What the gate will be asked for; default `{ maxDisagreement: 0.01, confidence: 0.95 }`, as the gate's own. */
+  probeTarget?: ParityTarget;
+  /**
+   * The client that has the edge's interceptor. Probes go the way that the last call went; with a client the first need not wait
+   * for one. Without metadata of a caller's: credentials are to come from the client. Default: none.
+   */
+  probeClient?: () => ProbeClient | undefined;
   /** What a caller learns at the stage `replica` of something that is not there; put it as the provider does. */
   notFound?: (request: Request) => NotFoundStatus;
   /** How far the source's clock may be ahead of this process's, in ms; default 100. Counts against the staleness budget. */
@@ -165,6 +191,7 @@ function rules<Request, Response>(
       check: (value): value is (request: Request) => string | undefined => typeof value === 'function',
       fallback: () => undefined,
     },
+    ...probeRules<Request>(),
     strata: {
       must: 'a list of at most 32 names',
       check: (value): value is readonly string[] =>

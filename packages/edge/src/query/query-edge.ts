@@ -31,6 +31,7 @@ import { ReplicaFirst } from './replica-first.js';
 import { ReplicaReader } from './replica-reader.js';
 import { refuseSideEffects } from './side-effects.js';
 import { TokenReader } from './token-reader.js';
+import { EdgeProbes } from '../probes/edge-probes.js';
 import { EdgeGuard } from '../guard/edge-guard.js';
 import { CutOff, isCutTask } from '../rehearsal/cut-off.js';
 import { EdgeTokens } from '../tokens/edge-tokens.js';
@@ -68,6 +69,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   readonly #guard: EdgeGuard;
   readonly #answers: CachedAnswers<Request, Response> | undefined;
   readonly #cutOff: CutOff;
+  readonly #probes: EdgeProbes<Request, Response> | undefined;
 
   constructor(given: QueryEdgeOptions<Request, Response>) {
     const options = resolveQueryEdgeOptions(given);
@@ -85,6 +87,8 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.#comparison = new EdgeComparison(options, this.#reader, this.#guard);
     this.#answers = answersOf(options, this.#seen);
     this.#cutOff = new CutOff(options.edge);
+    const [stage, evidence, comparison] = [this.stage, this.#evidence, this.#comparison];
+    this.#probes = EdgeProbes.of(options, { stage, evidence, comparison });
     this.interceptor = (callOptions, nextCall) => this.#open(callOptions, nextCall);
   }
 
@@ -119,9 +123,10 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
   }
 
   /** Ends comparisons. Calls go on as before, uncompared. */
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#cutOff.stop();
     this.#guard.stop();
+    await this.#probes?.stop();
     return this.#comparison.stop();
   }
 
@@ -132,6 +137,7 @@ export class QueryEdge<Request, Response> implements EdgeReporting {
     this.bypasses.ran();
     markOnEdge(options);
     const route = { options, nextCall };
+    if (this.#probes?.note(route) === true) return new InterceptingCall(nextCall(options));
     return this.#cutOff.isCut ? this.#cutOff.open(route, (cut) => this.#decide(cut)) : this.#decide(route);
   }
 
