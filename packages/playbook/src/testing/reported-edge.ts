@@ -10,6 +10,7 @@ import {
   type ChangeEvidence,
   type EdgeStage,
   type QueryEdgeReport,
+  type QueryStage,
 } from '@banyan/control';
 import type { NatsConnection } from '@nats-io/nats-core';
 
@@ -25,10 +26,14 @@ export class ReportedEdge {
   readonly #reporter: Reporter;
   readonly #folder = mkdtempSync(join(tmpdir(), 'banyan-edge-'));
 
-  constructor(connection: NatsConnection, name: string) {
+  constructor(
+    connection: NatsConnection,
+    name: string,
+    stages: readonly QueryStage[] = ['call', 'shadow', 'prefer-replica', 'replica'],
+  ) {
     this.name = name;
     this.#watch = new StageWatch({ connection, stateDir: this.#folder });
-    this.stage = this.#watch.edge({ edge: name, stages: ['call', 'shadow', 'prefer-replica', 'replica'] });
+    this.stage = this.#watch.edge({ edge: name, stages });
     const edges = [{ report: () => this.#report() }];
     this.#reporter = new Reporter({ connection, service: this.stage.name.caller, edges });
   }
