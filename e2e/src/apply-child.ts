@@ -1,21 +1,21 @@
+import { once } from 'node:events';
 import { run } from '@banyan/playbook';
 
-/** What the child is told in its one argument, as JSON. */
+/** What the child is told, in its first message. */
 export interface ApplyChildConfig {
   args: string[];
   natsUrl: string;
-  /** The event at which it is gone, as if it were killed there; absent: it runs to its end. */
-  killedAt?: { kind: string; step: string };
+  /** The events, as in `acting <step>`, at the first of which it is killed; none: it runs to its end. */
+  killedAt: string[];
 }
 
 /** The `banyan` command as a process of its own, for tests that kill it at a line that it prints. */
-const { args, natsUrl, killedAt } = JSON.parse(process.argv[2] ?? '{}') as ApplyChildConfig;
+const [{ args, natsUrl, killedAt }] = (await once(process, 'message')) as [ApplyChildConfig];
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-  const { kind, step } = JSON.parse(line) as { kind?: string; step?: string };
-  if (killedAt !== undefined && kind === killedAt.kind && step === killedAt.step)
-    process.kill(process.pid, 'SIGKILL');
+  const { kind = '', step = '' } = JSON.parse(line) as { kind?: string; step?: string };
+  if (killedAt.includes(`${kind} ${step}`)) process.kill(process.pid, 'SIGKILL');
 }
 
 process.exitCode = await run(args, {
@@ -23,3 +23,4 @@ process.exitCode = await run(args, {
   env: { NATS_URL: natsUrl },
   folder: '/',
 });
+process.disconnect();

@@ -44,8 +44,8 @@ export interface RunStepName {
   key: string;
   /** Of what it says. */
   digest: string;
-  /** `playbooks/teams.yaml:41` */
-  at: string;
+  /** Where it is written: `playbooks/teams.yaml:41`. */
+  place: string;
   /** Canonical text; null for steps of replicas and methods. */
   edge: string | null;
   note: string | null;

@@ -1,4 +1,4 @@
-import { RunStore, type GateOptions, type RunRecord } from '@banyan/control';
+import { AuditLog, RunStore, type GateOptions, type RunRecord } from '@banyan/control';
 import { BanyanError, isBanyanError, messageOf } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { checkPlan } from '../plan/check-plan.js';
@@ -64,7 +64,19 @@ export async function applyPlan(options: ApplyOptions): Promise<Applied> {
     log.set({ scope: scopeText(scope) });
     if (changed !== undefined) options.onEvent?.({ kind: 'changed', changed });
     const steps = stepsIn(plan, all, scope);
-    return await walked(new Walk({ ...partsOf(options), steps, all, store, lease, log }), { log, store });
+    const audit = new AuditLog(connection);
+    const { digest } = record;
+    const about = {
+      kind: 'run',
+      about: plan.name,
+      by,
+      details: { digest, scope: scopeText(scope) },
+    } as const;
+    await audit.append({ ...about, why: 'it is applied' });
+    const walk = new Walk({ ...partsOf(options), steps, all, store, lease, log });
+    const applied = await walked(walk, { log, store });
+    await audit.append({ ...about, why: endText(applied) });
+    return applied;
   } finally {
     await lease.release();
   }
@@ -90,6 +102,10 @@ export async function postponeSteps(
     const others = postponed.filter(({ step }) => !steps.includes(step));
     return { paused, postponed: [...others, ...steps.map((step) => ({ step, by, at }))] };
   });
+}
+
+function endText(applied: Applied): string {
+  return applied.state === 'done' ? 'it is done' : `it ends as ${applied.state}: ${applied.why}`;
 }
 
 async function walked(walk: Walk, { log, store }: { log: RunLog; store: RunStore }): Promise<Applied> {

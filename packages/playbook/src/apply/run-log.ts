@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { FoundRun, RunRecord, RunStep, RunStepState, RunStore } from '@banyan/control';
+import type { FoundRun, RunRecord, RunStep, RunStepName, RunStepState, RunStore } from '@banyan/control';
 import { BanyanError } from '@banyan/runtime';
 import type { Plan } from '../plan/plan.js';
 import { planDigest, type KeyedStep } from './keyed-steps.js';
@@ -105,11 +105,10 @@ function newRun(by: string, startedAt: string): Bare {
 
 /** What was known of a step holds while it says the same. */
 function stepOf(step: KeyedStep, before: RunRecord | undefined): RunStep {
-  const { key, digest, at, edge, note } = step;
+  const { key, digest, at: place, edge, note } = step;
   const known = before?.steps.find((each) => each.key === key && each.digest === digest);
-  const name = { key, digest, at, edge, note: note ?? null };
-  if (known === undefined || known.state === 'failed' || known.state === 'doing')
-    return { ...name, state: 'todo' };
+  const name = { key, digest, place, edge, note: note ?? null };
+  if (known === undefined || known.state === 'failed') return { ...name, state: 'todo' };
   return { ...known, ...name };
 }
 
@@ -123,6 +122,6 @@ function changeOf(before: RunRecord, after: RunRecord): PlaybookChange {
   };
 }
 
-function nameOf({ key, digest, at, edge, note }: RunStep) {
-  return { key, digest, at, edge, note };
+function nameOf({ key, digest, place, edge, note }: RunStep): RunStepName {
+  return { key, digest, place, edge, note };
 }

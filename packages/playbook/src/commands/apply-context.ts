@@ -21,7 +21,6 @@ export interface ApplyCommandOptions {
   /** In ms. */
   wait?: number;
   timeout: number;
-  minReactions: number;
   maxErrors: number;
   minCalls: number;
   /** For the commands whose argument is a step. */

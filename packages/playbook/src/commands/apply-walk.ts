@@ -44,13 +44,12 @@ async function preview({ plan, connection, options, surroundings, by }: ApplyCon
 }
 
 function optionsOf({ plan, connection, by, options, surroundings }: ApplyContext): ApplyOptions {
-  const { postpone, wait, timeout, minReactions, maxErrors, minCalls } = options;
+  const { postpone, wait, timeout, maxErrors, minCalls } = options;
   const signal = surroundings.terminal.interrupted?.();
   return {
     ...{ connection, plan, by, postpone, timeoutMs: timeout, maxErrors, minCalls },
     ...wantedOf(options),
     ...(wait === undefined ? {} : { waitMs: wait }),
-    gate: { minReactions },
     ...(signal === undefined ? {} : { signal }),
   };
 }

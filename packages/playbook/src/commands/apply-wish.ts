@@ -1,4 +1,4 @@
-import { readRuns, RunStore } from '@banyan/control';
+import { AuditLog, readRuns, RunStore } from '@banyan/control';
 import { BanyanError } from '@banyan/runtime';
 import { postponeSteps } from '../apply/apply-plan.js';
 import { findStep, keyedSteps } from '../apply/keyed-steps.js';
@@ -29,6 +29,8 @@ async function make(
 ): Promise<string> {
   const store = await RunStore.open(connection);
   const { name } = plan;
+  const step = what === 'postpone' || what === 'release' ? findStep(keyedSteps(plan), written).key : '';
+  await new AuditLog(connection).append({ kind: 'run', about: name, by, why: `${what} ${step}`.trim() });
   if (what === 'pause') {
     const at = new Date().toISOString();
     await store.wish(name, ({ postponed }) => ({ postponed, paused: { by, at } }));
@@ -38,17 +40,15 @@ async function make(
     await store.wish(name, ({ postponed }) => ({ postponed, paused: null }));
     return `${name} may go on; if nobody is at it any more: \`banyan apply --yes\`.`;
   }
-  const { key } = findStep(keyedSteps(plan), written);
   if (what === 'postpone') {
-    await postponeSteps(store, name, { steps: [key], by });
-    return `${key} waits until it is released: banyan apply release "${key}"`;
+    await postponeSteps(store, name, { steps: [step], by });
+    return `${step} waits until it is released: banyan apply release "${step}"`;
   }
   const { postponed } = await store.wishes(name);
-  if (!postponed.some(({ step }) => step === key))
-    throw new BanyanError('BANYAN_STEP_UNKNOWN', `${key} is not postponed`);
-  await store.wish(name, (wishes) => ({
-    ...wishes,
-    postponed: wishes.postponed.filter(({ step }) => step !== key),
-  }));
-  return `${key} may be done.`;
+  if (!postponed.some((each) => each.step === step))
+    throw new BanyanError('BANYAN_STEP_UNKNOWN', `${step} is not postponed`);
+  await store.wish(name, (wishes) => {
+    return { ...wishes, postponed: wishes.postponed.filter((each) => each.step !== step) };
+  });
+  return `${step} may be done.`;
 }

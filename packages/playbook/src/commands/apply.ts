@@ -89,11 +89,6 @@ function withWalkOptions(command: Command): Command {
         .argParser(wholeNumber),
     )
     .addOption(
-      new Option('--min-reactions <n>', 'effects that the gate of a reaction asks for')
-        .default(50)
-        .argParser(wholeNumber),
-    )
-    .addOption(
       new Option('--max-errors <share>', 'rehearsals: how many of the calls may fail')
         .default(0.001)
         .argParser(shareOf),

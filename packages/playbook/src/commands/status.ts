@@ -1,10 +1,12 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { parseEdge, StageStore, type EdgeOverview, type StageRecord } from '@banyan/control';
+import { parseEdge, readRehearsals, StageStore, type EdgeOverview, type StageRecord } from '@banyan/control';
 import { findEdge, withControlPlane, type ControlPlane } from '../control-plane.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
+import { rehearsalText } from '../rehearse/show-rehearsal.js';
 import { showEdge, showEdges } from '../show-edge.js';
 import { watchStatus } from '../status/watch.js';
+import { section } from '../table.js';
 import {
   EDGE_ARGUMENT,
   gateOptionsOf,
@@ -60,9 +62,11 @@ async function status(plane: ControlPlane, written: string): Promise<Shown> {
   const nowMs = Date.now();
   if (written === '') return { json: { edges: plane.edges }, lines: showEdges(plane.edges, nowMs) };
   const one = findEdge(plane.edges, written);
-  const history = await historyOf(plane, one);
-  const json = { edges: [one], history };
-  return { json, lines: showEdge(one, history, nowMs) };
+  const [history, rehearsals] = await Promise.all([historyOf(plane, one), readRehearsals(plane.connection)]);
+  const rehearsal = rehearsals.find(({ edge }) => edge === one.edge);
+  const json = { edges: [one], history, rehearsal: rehearsal ?? null };
+  const rehearsed = rehearsal === undefined ? [] : [`${rehearsal.at}  ${rehearsalText(rehearsal)}`];
+  return { json, lines: [...showEdge(one, history, nowMs), ...section('Last rehearsal', rehearsed)] };
 }
 
 function tell({ json, lines }: Shown, options: StatusOptions, { terminal }: Surroundings): void {

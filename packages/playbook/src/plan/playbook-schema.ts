@@ -33,8 +33,14 @@ const gate = Type.Object(
         description: 'How sure to be of it, e.g. 0.95. Looking often costs nothing: the test is sequential.',
       }),
     ),
+    minReactions: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'Reaction edges: effects whose events must have come at `dual`, e.g. 50.',
+      }),
+    ),
   },
-  { ...STRICT, description: 'What must be shown before an edge advances past `shadow`.' },
+  { ...STRICT, description: 'What must be shown before an edge advances past `shadow`, or to `event`.' },
 );
 
 const after = Type.Optional(

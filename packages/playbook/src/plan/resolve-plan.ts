@@ -6,7 +6,7 @@ import type { EdgeSettings, GateSettings, PlaybookStep } from './playbook-schema
 import type { Written } from './read-playbook.js';
 
 /** One in a hundred at 95 %: about 300 comparisons that agree. */
-const DEFAULT_GATE = { maxDisagreement: 0.01, confidence: 0.95 };
+const DEFAULT_GATE = { maxDisagreement: 0.01, confidence: 0.95, minReactions: 50 };
 const DEFAULT_SOAK = '0s';
 const DEFAULT_REHEARSAL = '30s';
 const DEFAULT_QUIET = '1h';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  AuditLog,
   LONGEST_CUT_MS,
   recordRehearsal,
   type EdgeFound,
@@ -15,6 +16,7 @@ import { processesOf } from '../edge-processes.js';
 import { NotYet } from '../not-yet.js';
 import { WITHOUT_PROVIDER } from '../plan/rules/readiness.js';
 import { CutProcesses, type CutProcess } from './cut-processes.js';
+import { rehearsalText } from './show-rehearsal.js';
 
 const TOLD_MS = 500;
 
@@ -40,7 +42,7 @@ export interface RehearseOptions {
  * without it. Recorded as the edge's last rehearsal. The processes end it by themselves, whatever becomes of this one.
  *
  * @throws BanyanError BANYAN_REHEARSAL_REFUSED where it would be an outage, or if it runs already; `NotYet` if no process
- *   answers, or the signal ends it
+ *   answers, or the signal ends it; BANYAN_AUDIT_UNWRITABLE before anything is done
  */
 export async function rehearse(options: RehearseOptions): Promise<RehearsalRecord> {
   const { connection, forMs, by } = options;
@@ -49,11 +51,16 @@ export async function rehearse(options: RehearseOptions): Promise<RehearsalRecor
   if (options.force !== true) refuseOutage(edge);
   const cut = new CutProcesses(connection, await allProcessesOf(connection, edge), randomUUID());
   const at = new Date().toISOString();
+  const audit = new AuditLog(connection);
+  const entry = { kind: 'rehearsal', about: edge.edge, by, from: edge.stage } as const;
+  const forced = options.force === true ? { forced: true as const } : {};
+  await audit.append({ ...entry, ...forced, at, why: `its provider is cut off for ${forMs / 1000} s` });
   await cut.cutOff(forMs);
   await watch(cut, options);
   const seen = await cut.outcome();
   const after = (await lookAt(connection, {})).edges.find((each) => each.edge === edge.edge);
   const record = { ...judge(seen, { edge, after, options }), at, by, forMs };
+  await audit.append({ ...entry, why: rehearsalText(record), evidence: record });
   await recordRehearsal(connection, record);
   return record;
 }

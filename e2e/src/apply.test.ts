@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEdge, readRuns, StageStore } from '@banyan/control';
+import { run as banyanRun } from '@banyan/playbook';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ApplyChildConfig } from './apply-child.js';
@@ -21,7 +22,7 @@ const PLAYBOOK = `
 version: 1
 name: small
 defaults:
-  gate: { maxDisagreement: 0.2, confidence: 0.8 }
+  gate: { maxDisagreement: 0.2, confidence: 0.8, minReactions: 5 }
 replicas:
   ${REPLICA}: {}
 edges:
@@ -47,7 +48,7 @@ steps:
     to: event
 `;
 
-/** The steps that have an effect, in the order in which they are bound to come on each edge. */
+/** The steps that have an effect. */
 const EFFECTS = [
   `backfill ${REPLICA}`,
   `advance ${QUERY} to cache`,
@@ -64,10 +65,13 @@ let nats: NatsConnection;
 let clients: Clients;
 let traffic: Traffic;
 let folder: string;
+/** One that is started already, and waits to be told what to do: starting takes longer than most steps. */
+let next: ChildProcess;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'banyan-apply-'));
   writeFileSync(join(folder, 'small.yaml'), PLAYBOOK);
+  next = start();
   system = await MigratedSystem.start({ log: () => undefined });
   nats = await connect({ servers: system.natsUrl });
   clients = new Clients(system.addresses, 'test');
@@ -77,6 +81,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
+  next.kill('SIGKILL');
   await traffic.stop();
   clients.close();
   await nats.close();
@@ -92,14 +97,18 @@ interface Ended {
   err: string;
 }
 
-async function apply(killedAt?: ApplyChildConfig['killedAt']): Promise<Ended> {
-  const limits = ['--min-reactions', '5', '--min-calls', '1', '--wait', '60s'];
+const start = (): ChildProcess => fork(PROGRAM, { silent: true, execArgv: [] });
+
+async function apply(killedAt: string[]): Promise<Ended> {
+  const limits = ['--min-calls', '1', '--wait', '60s'];
   const args = ['apply', join(folder, 'small.yaml'), '--yes', '--json', '--by', 'ann', ...limits];
-  const config: ApplyChildConfig = { args, natsUrl: system.natsUrl, ...(killedAt && { killedAt }) };
-  const child = spawn(process.execPath, [PROGRAM, JSON.stringify(config)]);
+  const config: ApplyChildConfig = { args, natsUrl: system.natsUrl, killedAt };
+  const child = next;
+  next = start();
+  child.send(config);
   const [out, err]: [string[], string[]] = [[], []];
-  child.stdout.on('data', (data: Buffer) => out.push(data.toString()));
-  child.stderr.on('data', (data: Buffer) => err.push(data.toString()));
+  child.stdout?.on('data', (data: Buffer) => out.push(data.toString()));
+  child.stderr?.on('data', (data: Buffer) => err.push(data.toString()));
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   const lines = out.join('').trim().split('\n');
   return {
@@ -117,17 +126,13 @@ async function changesOf(edge: string): Promise<string[]> {
 
 it('goes on rightly after a kill just before and just after the effect of every step', async () => {
   const left = new Set(EFFECTS.flatMap((step) => [`acting ${step}`, `acted ${step}`]));
-  let kills = 0;
   while (left.size > 0) {
-    const [next = ''] = left;
-    const [kind = ''] = next.split(' ', 1);
-    const ended = await apply({ kind, step: next.slice(kind.length + 1) });
-    expect(ended.signal, `${next}: ${ended.err} ${JSON.stringify(ended.told.at(-1))}`).toBe('SIGKILL');
-    kills += 1;
-    left.delete(next);
+    const { signal, told, err } = await apply([...left]);
+    const last = told.at(-1);
+    expect(signal, `${err} ${JSON.stringify(last)}`).toBe('SIGKILL');
+    expect(left.delete(`${last?.kind} ${last?.step}`)).toBe(true);
   }
-  expect(kills).toBe(2 * EFFECTS.length);
-  const last = await apply();
+  const last = await apply([]);
   expect(last.code, last.err).toBe(0);
   expect(last.told.at(-1)).toMatchObject({ state: 'done' });
   expect(await changesOf(QUERY)).toEqual([
@@ -141,3 +146,41 @@ it('goes on rightly after a kill just before and just after the effect of every 
   expect(run?.steps.map(({ state }) => state)).toEqual(run?.steps.map(() => 'done'));
   expect(traffic.counts.failed, traffic.failures.join('\n')).toBe(0);
 }, 300_000);
+
+/** Runs a command as a script would. */
+async function banyan(...args: string[]): Promise<{ code: number; said: string }> {
+  const said: string[] = [];
+  const say = (line: string): void => void said.push(line);
+  const terminal = { out: say, err: say, confirm: undefined };
+  const code = await banyanRun(args, { terminal, env: { NATS_URL: system.natsUrl }, folder });
+  return { code, said: said.join('\n') };
+}
+
+const rehearse = (...more: string[]): ReturnType<typeof banyan> =>
+  banyan('rehearse', QUERY, '--for', '500ms', '--min-calls', '1', '--yes', ...more);
+
+it('rehearses the absence of a provider, and says whether its callers hold', async () => {
+  expect(await rehearse()).toMatchObject({
+    code: 0,
+    said: expect.stringContaining('passed at replica: 0 of'),
+  });
+  expect((await rehearse('--min-calls', '100000')).code).toBe(2);
+  expect((await banyan('status', QUERY)).said).toMatch(/Last rehearsal\n.*not-enough at replica/);
+  expect((await banyan('back', QUERY, '--to', 'shadow', '--yes')).code).toBe(0);
+  const refused = await rehearse();
+  expect(refused).toMatchObject({
+    code: 1,
+    said: expect.stringContaining('has calls at shadow: they would all fail'),
+  });
+  const failed = await rehearse('--force');
+  expect(failed).toMatchObject({
+    code: 1,
+    said: expect.stringMatching(/failed at shadow: [1-9]\d* of \d+ calls failed/),
+  });
+  const { said } = await banyan('history', QUERY, '--limit', '3');
+  expect(said).toContain('its provider is cut off for 0.5 s');
+  const before = traffic.counts.failed;
+  const { ok } = traffic.counts;
+  await expect.poll(() => traffic.counts.ok, { timeout: 30_000 }).toBeGreaterThan(ok + 20);
+  expect(traffic.counts.failed).toBe(before);
+}, 60_000);
