@@ -25,7 +25,7 @@ describe('a playbook', () => {
     const [first, second] = read(settings + text).steps;
     expect(first?.action).toEqual({
       ...{ do: 'advance', edge: 'tasks -> projects.GetProject', to: 'cache', share: 100, soakMs: 5_000 },
-      gate: { maxDisagreement: 0.0001, confidence: 0.95 },
+      gate: { maxDisagreement: 0.0001, confidence: 0.95, minReactions: 50 },
     });
     expect(second?.action).toMatchObject({
       soakMs: 7_200_000,
