@@ -23,6 +23,8 @@ export interface StepContext {
   /** When this walk began, ms since 1970. */
   startedMs: number;
   signal: AbortSignal;
+  /** It is not to be done now, whatever is found. */
+  isPostponed: boolean;
 }
 
 export interface StepSettings {

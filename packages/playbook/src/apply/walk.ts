@@ -167,7 +167,8 @@ export class Walk {
   ): Promise<'acted' | 'done' | WalkEnd | undefined> {
     const { plan, by, settings, signal } = this.#parts;
     const postponed = wishes.postponed.find((each) => each.step === step.key);
-    const context = { plan, step, world, by, settings, startedMs: this.#startedMs, signal };
+    const isPostponed = postponed !== undefined;
+    const context = { plan, step, world, by, settings, startedMs: this.#startedMs, signal, isPostponed };
     const found: Found = await lookAtStep(context);
     if (found.kind === 'ready' && postponed !== undefined) {
       this.#tell(step, { kind: 'waiting', missing: [`postponed by ${postponed.by}; it is ready otherwise`] });

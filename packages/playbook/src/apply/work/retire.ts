@@ -1,12 +1,6 @@
-import {
-  changeStage,
-  LADDERS,
-  parseEdge,
-  planAdvance,
-  type EdgeOverview,
-  type TombstoneReport,
-} from '@banyan/control';
+import { changeStage, LADDERS, planAdvance, type EdgeOverview, type SeenCall } from '@banyan/control';
 import type { PlanAction, PlanEdge } from '../../plan/plan.js';
+import { askQuiet } from '../../quiet/ask-quiet.js';
 import { waiting, type Found, type StepContext } from '../found.js';
 
 type Retire = Extract<PlanAction, { do: 'retire' }>;
@@ -24,10 +18,12 @@ export async function lookAtRetire(action: Retire, context: StepContext): Promis
         return waiting(`${late.map(({ instance }) => instance).join(', ')} does not run it yet`);
       continue;
     }
-    const missing = await notQuiet(edge, action, context);
-    if (missing !== undefined) return waiting(missing);
     if (overview.next?.outcome !== 'pass')
       return waiting(...(overview.next?.reasons ?? ['nothing is known of it']));
+    // Asking leaves a proof behind, so it is asked last, and not while the step has to wait all the same.
+    if (context.isPostponed) return waiting('it is postponed');
+    const missing = await notQuiet(edge, action, context);
+    if (missing.length > 0) return waiting(...missing);
     return {
       kind: 'ready',
       why: `nobody on ${edge.name} has called`,
@@ -37,31 +33,19 @@ export async function lookAtRetire(action: Retire, context: StepContext): Promis
   return { kind: 'done' };
 }
 
-/** Goes by what the provider's tombstones have seen since their processes started. */
+/** Goes by the books of both sides; that nobody has called is recorded, as `banyan quiet` does. */
 async function notQuiet(
   { name }: PlanEdge,
-  { method, quietMs }: Retire,
-  { world, startedMs }: StepContext,
-): Promise<string | undefined> {
-  const { provider, caller, method: short } = parseEdge(name);
-  const { reports } = await world.plane({});
-  const stones = reports
-    .filter(({ service }) => service === provider)
-    .map(({ tombstones = [] }) => tombstones.find((each) => each.method.endsWith(`/${short}`)));
-  if (stones.length === 0) return `no process of ${provider} reports`;
-  if (stones.includes(undefined)) return `not every process of ${provider} has a tombstone for ${method}`;
-  const last = Math.max(startedMs, ...stones.map((stone) => lastCall(stone, caller)));
-  const leftMs = last + quietMs - Date.now();
-  return leftMs <= 0
-    ? undefined
-    : `${method} must stay without a call of ${caller} for another ${Math.ceil(leftMs / 1000)} s`;
+  { quietMs }: Retire,
+  { world, by }: StepContext,
+): Promise<string[]> {
+  const { verdict } = await askQuiet(world.connection, { edge: name, forMs: quietMs, except: [], by });
+  if (verdict.outcome === 'called') return verdict.calls.map(calledText);
+  return verdict.outcome === 'not-enough' ? verdict.gaps.map(({ why }) => why) : [];
 }
 
-/** Callers that do not say who they are might be this one. */
-function lastCall(stone: TombstoneReport | undefined, caller: string): number {
-  const own = stone?.callers.filter((each) => each.caller === caller || each.caller === 'unknown') ?? [];
-  return Math.max(0, ...own.map(({ lastAt }) => Date.parse(lastAt)));
-}
+const calledText = ({ caller, agoMs, process }: SeenCall): string =>
+  `${caller} called ${Math.round(agoMs / 1000)} s ago, as ${process} has booked`;
 
 async function retire(edge: PlanEdge, overview: EdgeOverview, context: StepContext): Promise<void> {
   const { world, plan, step, by, settings } = context;
