@@ -6,7 +6,7 @@ const step = (key: string, state: RunStepState) => ({
   ...{
     key,
     digest: '',
-    at: 'a.yaml:1',
+    place: 'a.yaml:1',
     edge: key.includes('->') ? 'tasks -> teams.GetTeam' : null,
     note: null,
   },
