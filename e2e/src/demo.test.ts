@@ -16,20 +16,22 @@ async function runDemo(...args: string[]): Promise<{ code: number; lines: string
   return { code, lines };
 }
 
-it('moves the edge up its ladder under load, and its books balance', async () => {
+it('walks the playbook under load, has the guard act on a planted fault, and its books balance', async () => {
   const { code, lines } = await runDemo('--quick', '--json');
   expect(lines).toHaveLength(1);
-  const { ok, ledger, stages, traffic, relayKills } = JSON.parse(lines[0] ?? '') as Outcome;
-  expect({ ok, code, relayKills }).toEqual({ ok: true, code: 0, relayKills: 1 });
+  const { ok, ledger, queries, reactions, guard, rehearsals, relayKills, traffic } = JSON.parse(
+    lines[0] ?? '',
+  ) as Outcome;
+  expect({ ok, code, relayKills, rehearsals }, lines[0]).toEqual({ ok: true, code: 0, relayKills: 1, rehearsals: 4 });
   expect(traffic.failed).toBe(0);
   for (const { committed, messages } of Object.values(ledger.streams)) expect(messages).toBe(committed);
   for (const { replicaRows, sourceRows } of Object.values(ledger.replicas))
     expect(replicaRows).toBe(sourceRows);
   expect(ledger.effects).toMatchObject({ miscounted: 0, unarchived: 0, stillAssigned: 0 });
-  const climbed = ['call', 'cache', 'shadow', 'prefer-replica', 'replica', 'prefer-replica'];
-  expect(stages.map(({ stage }) => stage)).toEqual(climbed);
-  expect(stages.find(({ stage }) => stage === 'replica')).toMatchObject({ failed: 0, wrong: 0 });
-}, 150_000);
+  expect(guard).toMatchObject({ from: 'prefer-replica', to: 'shadow' });
+  expect(queries.map(({ stage }) => stage)).toEqual(Array.from({ length: 4 }, () => 'replica'));
+  expect(reactions.map(({ stage }) => stage)).toEqual(Array.from({ length: 3 }, () => 'event'));
+}, 240_000);
 
 it('ends with one object too when it cannot run', async () => {
   const { code, lines } = await runDemo('--json', '--seed', 'none');

@@ -1,5 +1,5 @@
 import { isBanyanError, messageOf } from '@banyan/runtime';
-import { connect } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { DevFile } from '../dev-file.js';
 import { outliveReaders } from '../outlive-readers.js';
 import { ROOT } from '../root.js';
@@ -7,12 +7,12 @@ import { MigratedSystem } from '../system.js';
 import { Clients } from '../traffic/clients.js';
 import { Traffic } from '../traffic/traffic.js';
 import { untilSignal } from '../until-signal.js';
-import { figuresOf, readEvidence } from './evidence.js';
+import { demoPlan } from './demo-plan.js';
+import { queryFigures, reactionFigures, readEdges, type CallFigures } from './edge-figures.js';
 import { isLedgerBalanced, readLedger } from './ledger/ledger.js';
-import { Operator } from './operator.js';
 import { HELP, readOptions, type Options } from './options.js';
 import { settle } from './settle.js';
-import { EDGE, Story } from './story.js';
+import { Story } from './story.js';
 import { Teller } from './teller.js';
 import { tellOutcome, type Outcome } from './outcome.js';
 
@@ -48,7 +48,7 @@ async function run(options: Options, file: DevFile | undefined): Promise<boolean
 async function play(
   system: MigratedSystem,
   teller: Teller,
-  { seed, shownMs, maxDisagreement }: Options,
+  { seed, shownMs, pace }: Options,
 ): Promise<Omit<Outcome, 'seconds'>> {
   const nats = await connect({ servers: system.natsUrl });
   const clients = new Clients(system.addresses, 'demo');
@@ -57,22 +57,32 @@ async function play(
     teller.say('making teams, members and projects');
     await traffic.world.seed(4, 60);
     traffic.start();
-    const operator = new Operator(system.natsUrl, maxDisagreement);
-    const story = new Story({ system, nats, traffic, operator, teller, shownMs });
-    await story.tell();
+    const story = new Story({ system, nats, traffic, teller, shownMs, plan: demoPlan(pace) });
+    const told = await story.tell();
     await traffic.stop();
     await settle(system, 20_000);
-    const stages = (await readEvidence(nats, EDGE)).map(figuresOf);
-    const ledger = await readLedger(system, nats);
-    const ok =
-      isLedgerBalanced(ledger) && traffic.counts.failed === 0 && stages.every(({ wrong }) => wrong === 0);
-    const counts = { ...traffic.counts, failures: traffic.failures };
-    return { ok, edge: EDGE, ledger, stages, traffic: counts, relayKills: story.relayKills };
+    const { calls, ...rest } = told;
+    const figures = { ...(await edgesNow(nats, calls)), ledger: await readLedger(system, nats), ...rest };
+    const ok = isLedgerBalanced(figures.ledger) && traffic.counts.failed === 0 && isFaultAlone(figures);
+    return { ok, ...figures, traffic: { ...traffic.counts, failures: traffic.failures } };
   } finally {
     await traffic.stop();
     clients.close();
     await nats.close();
   }
+}
+
+/** @param called what each edge's calls cost before */
+async function edgesNow(nats: NatsConnection, called: ReadonlyMap<string, CallFigures>) {
+  const edges = await readEdges(nats);
+  const queries = edges.flatMap((edge) => (edge.kind === 'query' ? (queryFigures(edge) ?? []) : []));
+  const reactions = edges.flatMap((edge) => (edge.kind === 'reaction' ? reactionFigures(edge) : []));
+  return { queries: queries.map((each) => ({ ...each, called: called.get(each.edge) })), reactions };
+}
+
+/** Wrong answers came from the damaged replica, and from no other. */
+function isFaultAlone({ queries, guard }: Pick<Outcome, 'queries' | 'guard'>): boolean {
+  return guard !== undefined && queries.every(({ edge, wrong }) => edge === guard.edge || wrong === 0);
 }
 
 async function keep(

@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
-import { EDGE } from './story.js';
+import type { Pace } from './demo-plan.js';
 
-export const HELP = `npm run demo: moves ${EDGE} from a gRPC call to a local replica fed by events, under load,
-with the relay killed on the way, and checks that the books balance. About a minute. Exits with 1 if any promise fails.
+export const HELP = `npm run demo: walks playbooks/teams-projects-tasks.yaml under load: seven edges between three services move from gRPC
+calls to events. On the way the relay is killed, a replica is damaged (the guard has to take its edge back), and
+providers are cut off on purpose. Then it checks that the books balance. Two to three minutes. Exits with 1 if any
+promise fails.
 
   --json         print one JSON object as the last line (all else goes to stderr)
   --keep         leave everything running at the end, until Ctrl-C; npx banyan finds it
-  --quick        show each stage for a moment only, and ask for fewer comparisons before each step
+  --quick        watch each step for a moment only, and ask for fewer comparisons before it
   --seed <n>     of the traffic (default 1)
 `;
 
@@ -14,10 +16,9 @@ export interface Options {
   json: boolean;
   keep: boolean;
   seed: number;
-  /** How long each stage is shown, in ms. */
+  /** How long the calls are watched before anything is moved, in ms. */
   shownMs: number;
-  /** The share of the answers that may differ, of which the gates have to be sure. */
-  maxDisagreement: number;
+  pace: Pace;
 }
 
 /**
@@ -38,6 +39,8 @@ export function readOptions(): Options | 'help' {
   const { json, keep, quick, seed, help } = values;
   if (help) return 'help';
   if (!/^\d{1,9}$/.test(seed)) throw new Error(`--seed must be a whole number, not ${JSON.stringify(seed)}`);
-  const pace = quick ? { shownMs: 500, maxDisagreement: 0.09 } : { shownMs: 5000, maxDisagreement: 0.02 };
-  return { json, keep, seed: Number(seed), ...pace };
+  const pace = quick ? QUICK : { maxDisagreement: 0.02, soakMs: 1000 };
+  return { json, keep, seed: Number(seed), shownMs: quick ? 1000 : 5000, pace };
 }
+
+const QUICK: Pace = { maxDisagreement: 0.09, soakMs: 200 };

@@ -1,22 +1,42 @@
-import type { StageFigures } from './evidence.js';
+import type { CallFigures, QueryFigures, ReactionFigures } from './edge-figures.js';
 import type { Ledger } from './ledger/ledger.js';
+import type { GuardFigures } from './planted-fault.js';
 import type { Teller } from './teller.js';
+
+/** A query edge before and after. */
+export type MovedQuery = QueryFigures & { called: CallFigures | undefined };
 
 /** What the demo found; printed with --json. */
 export interface Outcome {
   ok: boolean;
-  edge: string;
   ledger: Ledger;
-  stages: StageFigures[];
-  traffic: { ok: number; refused: number; failed: number; failures: string[] };
+  queries: MovedQuery[];
+  reactions: ReactionFigures[];
+  guard: GuardFigures | undefined;
+  rehearsals: number;
   relayKills: number;
+  traffic: { ok: number; refused: number; failed: number; failures: string[] };
   seconds: number;
 }
 
 /** Tells what was found, as a ledger. */
 export function tellOutcome(outcome: Outcome, teller: Teller): void {
-  const { ledger, stages, traffic, ok } = outcome;
-  teller.chapter('ledger', 'each stream against the outbox that it came from');
+  const { ledger, queries, reactions, traffic, ok } = outcome;
+  tellStreams(ledger, teller);
+  tellReplicas(ledger, teller);
+  tellEffects(ledger, teller);
+  tellQueries(queries, teller);
+  tellReactions(reactions, teller);
+  teller.say(
+    `traffic: ${traffic.ok} ok, ${traffic.refused} refused by a rule of the business, ${traffic.failed} failed`,
+  );
+  for (const failure of traffic.failures) teller.say(`  ${failure}`);
+  teller.say('');
+  teller.say(ok ? `✔ the books balance (${outcome.seconds} s)` : '✘ a promise was broken');
+}
+
+function tellStreams({ streams }: Ledger, teller: Teller): void {
+  teller.chapter('streams', 'each against the outbox that it came from');
   const columns = [
     'committed',
     'messages',
@@ -29,35 +49,8 @@ export function tellOutcome(outcome: Outcome, teller: Teller): void {
   ] as const;
   teller.table([
     ['source', ...columns],
-    ...Object.entries(ledger.streams).map(([source, report]) => [
-      source,
-      ...columns.map((column) => report[column]),
-    ]),
+    ...Object.entries(streams).map(([source, report]) => [source, ...columns.map((column) => report[column])]),
   ]);
-  tellReplicas(ledger, teller);
-  tellEffects(ledger, teller);
-  teller.chapter('stages', outcome.edge);
-  const fields = [
-    'calls',
-    'byReplica',
-    'failed',
-    'p50Ms',
-    'p99Ms',
-    'equal',
-    'late',
-    'wrong',
-    'unjudged',
-  ] as const;
-  teller.table([
-    ['stage', ...fields],
-    ...stages.map((figures) => [figures.stage, ...fields.map((field) => figures[field])]),
-  ]);
-  teller.say(
-    `traffic: ${traffic.ok} ok, ${traffic.refused} refused by a rule of the business, ${traffic.failed} failed`,
-  );
-  for (const failure of traffic.failures) teller.say(`  ${failure}`);
-  teller.say('');
-  teller.say(ok ? `✔ the books balance (${outcome.seconds} s)` : '✘ a promise was broken');
 }
 
 function tellReplicas({ replicas }: Ledger, teller: Teller): void {
@@ -77,5 +70,32 @@ function tellEffects({ effects }: Ledger, teller: Teller): void {
     ['open tasks counted, in projects', projects, miscounted],
     ['tasks archived, of archived projects', archived, unarchived],
     ['tasks unassigned, of members who left', left, stillAssigned],
+  ]);
+}
+
+function tellQueries(queries: readonly MovedQuery[], teller: Teller): void {
+  teller.chapter('query edges', 'what an answer cost as a call, and costs from the replica');
+  const fields = ['equal', 'late', 'wrong', 'unjudged'] as const;
+  teller.table([
+    ['edge', 'stage', 'call p50 ms', 'now p50 ms', 'call p99 ms', 'now p99 ms', ...fields],
+    ...queries.map(({ called, now, ...figures }) => [
+      figures.edge,
+      figures.stage,
+      called?.p50Ms ?? 0,
+      now.p50Ms,
+      called?.p99Ms ?? 0,
+      now.p99Ms,
+      ...fields.map((field) => figures[field]),
+    ]),
+  ]);
+  teller.say('wrong answers are those of the damaged replica; until the guard acted a share of them was given out');
+}
+
+function tellReactions(reactions: readonly ReactionFigures[], teller: Teller): void {
+  teller.chapter('reaction edges', 'effects by what brought them; what came second was turned away');
+  const fields = ['byCall', 'byEvent', 'repeated'] as const;
+  teller.table([
+    ['edge', 'stage', ...fields],
+    ...reactions.map((figures) => [figures.edge, figures.stage, ...fields.map((field) => figures[field])]),
   ]);
 }

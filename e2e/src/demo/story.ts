@@ -1,90 +1,133 @@
-import { wait } from '@banyan/runtime';
+import { applyPlan, type Applied, type Plan, type RunEvent } from '@banyan/playbook';
+import { messageOf, wait } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { MigratedSystem } from '../system.js';
 import type { Traffic } from '../traffic/traffic.js';
-import { figuresOf, readEvidence } from './evidence.js';
-import type { Operator } from './operator.js';
+import { callFigures, readEdges, type CallFigures } from './edge-figures.js';
+import { Operator } from './operator.js';
+import { FAULTY_EDGE, PlantedFault, type GuardFigures } from './planted-fault.js';
 import type { Teller } from './teller.js';
-
-export const EDGE = 'tasks -> projects.GetProject';
 
 export interface StoryParts {
   system: MigratedSystem;
   nats: NatsConnection;
   traffic: Traffic;
-  operator: Operator;
   teller: Teller;
-  /** How long each stage is shown, in ms. */
+  plan: Plan;
+  /** How long the calls are watched before anything is moved, in ms. */
   shownMs: number;
 }
 
-/** How long a gate may take to pass, in ms. */
-const GATE_MS = 45_000;
 /** How often figures are told, in ms. */
-const TOLD_MS = 2500;
+const TOLD_MS = 5000;
+/** How long no step may be done before the demo gives up, in ms. */
+const PATIENCE_MS = 90_000;
+/** After this step the relay is killed. */
+const KILL_AFTER = 'advance tasks -> projects.GetProject to prefer-replica for 20 %';
+/** After this step the replica that answers now is damaged. */
+const DAMAGE_AFTER = `advance ${FAULTY_EDGE} to prefer-replica`;
 
-/** Moves the edge up its ladder under load, with the relay killed on the way, and one stage back at the end. */
+/** Walks the playbook under load; on the way the relay is killed, and a replica damaged so that the guard has to act. */
 export class Story {
   readonly #parts: StoryParts;
-  relayKills = 0;
+  readonly #fault: PlantedFault;
+  #relayKills = 0;
+  #rehearsals = 0;
+  #guard: Promise<GuardFigures> | undefined;
+  #mishap: Promise<unknown> = Promise.resolve();
 
   constructor(parts: StoryParts) {
     this.#parts = parts;
+    this.#fault = new PlantedFault(parts.system, parts.nats);
   }
 
-  async tell(): Promise<void> {
-    const { teller, operator } = this.#parts;
-    teller.chapter('call', 'every task that is created asks projects, synchronously');
+  /** @throws Error if the playbook does not come to its end */
+  async tell() {
+    const { teller, plan } = this.#parts;
+    teller.chapter('call', 'the ball of mud: each of the seven edges is a gRPC call');
     await this.#watch();
-    teller.chapter(
-      'cache',
-      'answers are kept in memory for a moment, and dropped when an event says that they changed',
-    );
-    await operator.advance(EDGE, GATE_MS);
-    await this.#watch();
-    teller.chapter('shadow', 'projects still answers; the replica in tasks is asked too, and compared');
-    await operator.advance(EDGE, GATE_MS);
-    await this.#watch();
-    teller.chapter(
-      'prefer-replica',
-      'the replica answers while it is fresh, else projects; a sample is compared',
-    );
-    await operator.advance(EDGE, GATE_MS);
-    await this.#killRelay();
-    await this.#watch();
-    teller.chapter('replica', 'projects is no longer asked at all');
-    await operator.advance(EDGE, GATE_MS);
-    await this.#watch();
-    teller.chapter('back', 'one command takes the edge back a stage');
-    await operator.back(EDGE);
-    await wait(1000);
+    const calls = await this.#callFigures();
+    teller.chapter('apply', `${plan.steps.length} steps of ${plan.name}: each waits for its gate`);
+    let applied = await this.#apply();
+    if (this.#guard !== undefined && applied.state === 'stopped') {
+      await this.#tellGuard(applied.why, await this.#guard);
+      applied = await this.#apply();
+    }
+    await this.#mishap;
+    if (applied.state !== 'done') throw new Error(`the playbook is ${applied.state}: ${applied.why}`);
+    teller.say('every step is done');
+    return { calls, guard: await this.#guard, relayKills: this.#relayKills, rehearsals: this.#rehearsals };
+  }
+
+  async #apply(): Promise<Applied> {
+    const { nats, plan } = this.#parts;
+    const ticker = setInterval(() => this.#tellTraffic(), TOLD_MS);
+    try {
+      const onEvent = (event: RunEvent): void => this.#on(event);
+      return await applyPlan({ connection: nats, plan, by: 'demo', waitMs: PATIENCE_MS, maxErrors: 0.01, onEvent });
+    } finally {
+      clearInterval(ticker);
+    }
+  }
+
+  #on(event: RunEvent): void {
+    const { teller } = this.#parts;
+    if (event.kind === 'waiting' && event.step.startsWith('rehearse')) teller.say(`… ${event.step}`);
+    if (event.kind === 'done') {
+      teller.say(`✔ ${event.step}`);
+      if (event.step.startsWith('rehearse')) this.#rehearsals += 1;
+    }
+    if (event.kind !== 'acted') return;
+    if (event.step.startsWith('advance')) teller.say(`→ ${event.step.replace('advance ', '')}`);
+    if (event.step === KILL_AFTER) this.#mishap = this.#killRelay();
+    if (event.step !== DAMAGE_AFTER || this.#guard !== undefined) return;
+    this.#guard = this.#damage();
+    // Told again to whoever waits for it.
+    this.#guard.catch((error: unknown) => teller.say(messageOf(error)));
+  }
+
+  async #damage(): Promise<GuardFigures> {
+    // Some right answers first: it is a replica that was good and is so no more.
+    await wait(2000);
+    this.#parts.teller.say(`a fault is planted: the replica behind ${FAULTY_EDGE} is damaged`);
+    return this.#fault.plant();
+  }
+
+  async #tellGuard(why: string, { rows, backMs, cause }: GuardFigures): Promise<void> {
+    const { teller, system } = this.#parts;
+    teller.chapter('guard', `${rows} rows were wrong; ${backMs} ms later the edge was a stage back, in every process`);
+    teller.say(`its cause: ${cause}`);
+    teller.say(`the walk stopped: ${why}`);
+    await this.#fault.repair(new Operator(system.natsUrl));
+    teller.say('projects has sent its rows again; the walk goes on where it was');
   }
 
   async #watch(): Promise<void> {
     const { shownMs } = this.#parts;
     for (let ms = 0; ms < shownMs; ms += TOLD_MS) {
       await wait(Math.min(TOLD_MS, shownMs));
-      await this.#tellFigures();
+      this.#tellTraffic();
     }
   }
 
-  async #tellFigures(): Promise<void> {
-    const { nats, teller, traffic } = this.#parts;
-    const latest = (await readEvidence(nats, EDGE)).at(-1);
-    if (latest === undefined) return;
-    const { calls, byReplica, p50Ms, p99Ms, equal, late, wrong } = figuresOf(latest);
-    const compared =
-      equal + late + wrong === 0 ? '' : `; compared: ${equal} equal, ${late} late, ${wrong} wrong`;
-    teller.say(
-      `${calls} calls (${byReplica} by the replica), p50 ${p50Ms} ms, p99 ${p99Ms} ms${compared}; ` +
-        `traffic: ${traffic.counts.ok} ok, ${traffic.counts.refused} refused, ${traffic.counts.failed} failed`,
-    );
+  #tellTraffic(): void {
+    const { ok, refused, failed } = this.#parts.traffic.counts;
+    this.#parts.teller.say(`traffic: ${ok} ok, ${refused} refused, ${failed} failed`);
+  }
+
+  /** What a call costs before anything is moved, by edge. */
+  async #callFigures(): Promise<Map<string, CallFigures>> {
+    const edges = await readEdges(this.#parts.nats);
+    const figures = edges.flatMap((edge): [string, CallFigures][] => {
+      const last = edge.kind === 'query' ? edge.evidence.at(-1) : undefined;
+      return last === undefined ? [] : [[edge.edge, callFigures(last)]];
+    });
+    return new Map(figures);
   }
 
   /** SIGKILL under load: the supervisor starts a new relay, which reads the stream back and goes on. */
   async #killRelay(): Promise<void> {
     const { system, teller } = this.#parts;
-    await wait(1000);
     const pid = system.supervisor.pid('relay');
     const restarted = new Promise<number>((resolve) => {
       const listen = ({ name, pid: next }: { name: string; pid: number }): void => {
@@ -95,7 +138,7 @@ export class Story {
       system.supervisor.on('restarted', listen);
     });
     system.supervisor.kill('relay', 'SIGKILL');
-    this.relayKills += 1;
+    this.#relayKills += 1;
     teller.say(`relay ${pid} killed with SIGKILL`);
     teller.say(`relay runs again as ${await restarted}`);
   }

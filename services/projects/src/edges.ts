@@ -24,7 +24,7 @@ export function getTeamEdge(edges: EdgeProcess, pool: Pool) {
     compare: { version: ({ team }) => team?.version },
     budget: { stalenessMs: 5000 },
     notFound: ({ id }) => missingStatus('teams', 'team', id),
-    sampleShare: 0.2,
+    sampleShare: 0.5,
   });
 }
 // #endregion

@@ -29,7 +29,7 @@ export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
     compare: { version: ({ project }) => project?.version },
     budget: BUDGET,
     notFound: ({ id }) => missingStatus('projects', 'project', id),
-    sampleShare: 0.2,
+    sampleShare: 0.5,
   });
 }
 // #endregion
@@ -51,7 +51,7 @@ export function getMembershipEdge(edges: EdgeProcess, pool: Pool) {
     budget: BUDGET,
     ramp: { by: 'team', keyOf: ({ teamId }) => teamId },
     notFound: (request) => missingStatus('teams', 'membership', membershipIdOf(request)),
-    sampleShare: 0.2,
+    sampleShare: 0.5,
   });
 }
 // #endregion

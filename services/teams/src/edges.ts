@@ -24,7 +24,7 @@ export function getProjectEdge(edges: EdgeProcess, pool: Pool) {
     compare: { version: ({ project }) => project?.version },
     budget: { stalenessMs: 5000 },
     notFound: ({ id }) => missingStatus('projects', 'project', id),
-    sampleShare: 0.2,
+    sampleShare: 0.5,
   });
 }
 // #endregion
