@@ -31,4 +31,11 @@ export class Operator {
       });
     });
   }
+
+  /** @throws Error unless it exits with 0 */
+  async mustRun(...args: string[]): Promise<void> {
+    const { exitCode, answer } = await this.run(...args);
+    if (exitCode !== 0)
+      throw new Error(`banyan ${args.join(' ')} exited with ${exitCode}: ${JSON.stringify(answer)}`);
+  }
 }

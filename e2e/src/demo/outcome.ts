@@ -1,6 +1,7 @@
 import type { CallFigures, QueryFigures, ReactionFigures } from './edge-figures.js';
 import type { Ledger } from './ledger/ledger.js';
 import type { GuardFigures } from './planted-fault.js';
+import type { TrafficCounts } from '../traffic/traffic.js';
 import type { Teller } from './teller.js';
 
 /** A query edge before and after. */
@@ -15,7 +16,7 @@ export interface Outcome {
   guard: GuardFigures | undefined;
   rehearsals: number;
   relayKills: number;
-  traffic: { ok: number; refused: number; failed: number; failures: string[] };
+  traffic: TrafficCounts & { failures: string[] };
   seconds: number;
 }
 
@@ -28,7 +29,8 @@ export function tellOutcome(outcome: Outcome, teller: Teller): void {
   tellQueries(queries, teller);
   tellReactions(reactions, teller);
   teller.say(
-    `traffic: ${traffic.ok} ok, ${traffic.refused} refused by a rule of the business, ${traffic.failed} failed`,
+    `traffic: ${traffic.ok} ok, ${traffic.refused} refused by a rule of the business, ` +
+      `${traffic.rehearsed} in rehearsals, ${traffic.failed} failed`,
   );
   for (const failure of traffic.failures) teller.say(`  ${failure}`);
   teller.say('');

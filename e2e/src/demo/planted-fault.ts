@@ -9,6 +9,18 @@ import type { Operator } from './operator.js';
 export const FAULTY_EDGE = 'teams -> projects.GetProject';
 const REPLICA = 'teams-project-replica/project_replica';
 
+/** What a bug in the mapping would do to each row that is written: right version, wrong name. */
+const FAULT = `
+create function planted_fault() returns trigger language plpgsql as
+  $$ begin new.name := left('damaged ' || new.name, 200); return new; end $$;
+create trigger planted_fault before insert or update on project_replica
+  for each row execute function planted_fault();
+update project_replica set name = name`;
+
+const MENDED = `
+drop trigger planted_fault on project_replica;
+drop function planted_fault`;
+
 /** How long the guard may take before the demo gives up on it, in ms. */
 const PATIENCE_MS = 30_000;
 
@@ -24,7 +36,7 @@ export interface GuardFigures {
   cause: string;
 }
 
-/** A fault as a bug in a replica's mapping would make it: right version, wrong content. */
+/** A fault as a bug in a replica's mapping makes it, until it is mended. */
 export class PlantedFault {
   readonly #system: MigratedSystem;
   readonly #nats: NatsConnection;
@@ -42,18 +54,28 @@ export class PlantedFault {
     return { edge: FAULTY_EDGE, rows, backMs: Math.round(performance.now() - startMs), from, to: stage, cause: why };
   }
 
-  /** Has the source send all its rows again, which puts every row right. */
+  /**
+   * Mends the bug and has the source send all its rows again, which puts every row right. Meanwhile nothing is compared, so
+   * that the evidence begins anew.
+   */
   async repair(operator: Operator): Promise<void> {
-    const { exitCode, answer } = await operator.run('backfill', REPLICA, '--wait');
-    if (exitCode !== 0) throw new Error(`banyan backfill exited with ${exitCode}: ${JSON.stringify(answer)}`);
+    await operator.mustRun('back', FAULTY_EDGE, '--to', 'cache', '--yes', '--reason', 'its replica is repaired');
+    await this.#inTeams(MENDED);
+    await operator.mustRun('backfill', REPLICA, '--wait');
   }
 
+  /** From now on, and in the rows that are there. */
   async #damage(): Promise<number> {
+    const [, , update] = await this.#inTeams(FAULT);
+    return update?.rowCount ?? 0;
+  }
+
+  /** Several statements in one go; an answer each. */
+  async #inTeams(statements: string): Promise<pg.QueryResult[]> {
     const client = new pg.Client(this.#system.databaseUrl('teams'));
     await client.connect();
     try {
-      const { rowCount } = await client.query(`update project_replica set name = 'damaged ' || left(name, 100)`);
-      return rowCount ?? 0;
+      return [await client.query(statements)].flat();
     } finally {
       await client.end();
     }
@@ -64,7 +86,8 @@ export class PlantedFault {
     const deadlineMs = performance.now() + PATIENCE_MS;
     while (performance.now() < deadlineMs) {
       const found = await store.read(parseEdge(FAULTY_EDGE));
-      if (found?.record.by === 'guard') return found.record;
+      const record = found?.record;
+      if (record?.by === 'guard') return record;
       await wait(20);
     }
     throw new Error(`the guard did not take ${FAULTY_EDGE} back within ${PATIENCE_MS} ms`);

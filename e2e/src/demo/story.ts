@@ -22,8 +22,10 @@ export interface StoryParts {
 const TOLD_MS = 5000;
 /** How long no step may be done before the demo gives up, in ms. */
 const PATIENCE_MS = 90_000;
+/** How often the walk is begun again, at most. */
+const MAX_WALKS = 4;
 /** After this step the relay is killed. */
-const KILL_AFTER = 'advance tasks -> projects.GetProject to prefer-replica for 20 %';
+const KILL_AFTER = 'advance tasks -> projects.GetProject to shadow';
 /** After this step the replica that answers now is damaged. */
 const DAMAGE_AFTER = `advance ${FAULTY_EDGE} to prefer-replica`;
 
@@ -33,6 +35,7 @@ export class Story {
   readonly #fault: PlantedFault;
   #relayKills = 0;
   #rehearsals = 0;
+  #toldFailures = 0;
   #guard: Promise<GuardFigures> | undefined;
   #mishap: Promise<unknown> = Promise.resolve();
 
@@ -48,15 +51,24 @@ export class Story {
     await this.#watch();
     const calls = await this.#callFigures();
     teller.chapter('apply', `${plan.steps.length} steps of ${plan.name}: each waits for its gate`);
-    let applied = await this.#apply();
-    if (this.#guard !== undefined && applied.state === 'stopped') {
-      await this.#tellGuard(applied.why, await this.#guard);
-      applied = await this.#apply();
-    }
+    await this.#walk();
     await this.#mishap;
-    if (applied.state !== 'done') throw new Error(`the playbook is ${applied.state}: ${applied.why}`);
     teller.say('every step is done');
     return { calls, guard: await this.#guard, relayKills: this.#relayKills, rehearsals: this.#rehearsals };
+  }
+
+  /** To its end, as an operator would: on again after the guard has spoken, and after a rehearsal that did not go well. */
+  async #walk(): Promise<void> {
+    for (let walks = 1; ; walks++) {
+      const applied = await this.#apply();
+      if (applied.state === 'done') return;
+      const { state, why } = applied;
+      const isRehearsal = state === 'failed' && why.startsWith('rehearse');
+      if (walks > MAX_WALKS || (state !== 'stopped' && !isRehearsal))
+        throw new Error(`the playbook is ${state}: ${why}`);
+      if (state === 'stopped' && this.#guard !== undefined) await this.#tellGuard(why, await this.#guard);
+      else this.#parts.teller.say(`the walk ended, and is begun again: ${why}`);
+    }
   }
 
   async #apply(): Promise<Applied> {
@@ -99,7 +111,7 @@ export class Story {
     teller.say(`its cause: ${cause}`);
     teller.say(`the walk stopped: ${why}`);
     await this.#fault.repair(new Operator(system.natsUrl));
-    teller.say('projects has sent its rows again; the walk goes on where it was');
+    teller.say('projects has sent its rows again; what was compared before counts no more: the walk goes on at cache');
   }
 
   async #watch(): Promise<void> {
@@ -111,8 +123,11 @@ export class Story {
   }
 
   #tellTraffic(): void {
-    const { ok, refused, failed } = this.#parts.traffic.counts;
-    this.#parts.teller.say(`traffic: ${ok} ok, ${refused} refused, ${failed} failed`);
+    const { teller, traffic } = this.#parts;
+    const { ok, refused, failed } = traffic.counts;
+    teller.say(`traffic: ${ok} ok, ${refused} refused, ${failed} failed`);
+    for (const failure of traffic.failures.slice(this.#toldFailures)) teller.say(`  ${failure}`);
+    this.#toldFailures = traffic.failures.length;
   }
 
   /** What a call costs before anything is moved, by edge. */

@@ -10,6 +10,8 @@ export interface TrafficCounts {
   ok: number;
   /** Refused for a reason of the business: an archived project, somebody else was faster. */
   refused: number;
+  /** Needed a provider that was cut off on purpose at that moment. */
+  rehearsed: number;
   /** Failed for any other reason: there should be none. */
   failed: number;
 }
@@ -58,10 +60,16 @@ const FAREWELL_MS = 2000;
 
 const BUSINESS: readonly status[] = [status.FAILED_PRECONDITION, status.ABORTED, status.INVALID_ARGUMENT];
 
+function kindOf(error: unknown): 'refused' | 'rehearsed' | 'failed' {
+  if (!isServiceError(error)) return 'failed';
+  if (BUSINESS.includes(error.code)) return 'refused';
+  return error.message.includes('rehearses') ? 'rehearsed' : 'failed';
+}
+
 /** People at work on teams, projects and tasks: a few projects are used a lot, most hardly ever. */
 export class Traffic {
   readonly world: World;
-  readonly counts: TrafficCounts = { ok: 0, refused: 0, failed: 0 };
+  readonly counts: TrafficCounts = { ok: 0, refused: 0, rehearsed: 0, failed: 0 };
   /** Distinct messages of failed calls, the first few. */
   readonly failures: string[] = [];
   readonly #options: TrafficOptions;
@@ -99,9 +107,9 @@ export class Traffic {
       await this.#perform(operation);
       this.counts.ok += 1;
     } catch (error) {
-      const refused = isServiceError(error) && BUSINESS.includes(error.code);
-      this.counts[refused ? 'refused' : 'failed'] += 1;
-      if (!refused) this.#noteFailure(operation, error);
+      const kind = kindOf(error);
+      this.counts[kind] += 1;
+      if (kind === 'failed') this.#noteFailure(operation, error);
     }
   }
 

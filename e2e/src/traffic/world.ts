@@ -18,7 +18,7 @@ interface KnownMember {
 const SHOWN = 12;
 
 /** How old a project must be before somebody creates a task in it, and a member before getting one, in ms. */
-const SETTLED_AFTER_MS = 1000;
+const SETTLED_AFTER_MS = 2000;
 
 /** Who is in each team from its beginning, and stays. */
 const STAFF = ['ada', 'grace', 'edsger', 'barbara', 'tony'];

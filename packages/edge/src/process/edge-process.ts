@@ -90,7 +90,13 @@ export type ProcessReactionOptions<Request> = Omit<ReactionOptions<Request>, 'st
   stages?: StageSource;
 };
 
-/** A subscriber's options, with receivers in place of handlers. */
+/**
+ * So many reactions share a transaction, at most: until it ends, the rows of the business that they change are locked, and
+ * whoever calls the service for one of them waits.
+ */
+const REACTIONS_PER_BATCH = 50;
+
+/** A subscriber's options, with receivers in place of handlers; `batchEvents` is 50 by default. */
 export type ReactOptions = Omit<FollowOptions, 'handlers' | 'sources'> & {
   receivers: readonly { entries: readonly HandlerEntry[]; readBy: (reading: EventReading) => unknown }[];
   /** Default: those of the receivers' events; give them if they are divided into shards. */
@@ -235,7 +241,7 @@ export class EdgeProcess {
   react({ receivers, ...options }: ReactOptions): BackgroundSubscriber {
     const handlers = receivers.flatMap(({ entries }) => entries);
     const sources = options.sources ?? [...new Set(handlers.map(({ source }) => source))];
-    const subscriber = this.follow({ ...options, sources, handlers });
+    const subscriber = this.follow({ batchEvents: REACTIONS_PER_BATCH, ...options, sources, handlers });
     for (const each of receivers) each.readBy(subscriber);
     return subscriber;
   }
