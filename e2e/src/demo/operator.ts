@@ -1,41 +1,26 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { PROGRAMS } from '../root.js';
-
-/** What a run of the `banyan` command said. */
-export interface CommandAnswer {
-  /** 0 done, 1 failed, 2 not yet. */
-  exitCode: number;
-  answer: Record<string, unknown>;
-}
 
 /** Runs the `banyan` command as an operator would, as a process of its own. */
 export class Operator {
   readonly #natsUrl: string;
+  readonly #say: (line: string) => void;
 
-  constructor(natsUrl: string) {
+  /** @param say told each line that the command prints */
+  constructor(natsUrl: string, say: (line: string) => void) {
     this.#natsUrl = natsUrl;
-  }
-
-  /** @throws Error if the command printed no object */
-  run(...args: string[]): Promise<CommandAnswer> {
-    const all = [PROGRAMS.banyan, ...args, '--json', '--nats', this.#natsUrl];
-    return new Promise((resolve, reject) => {
-      execFile(process.execPath, all, (error, stdout, stderr) => {
-        const line = stdout.trim().split('\n').at(-1) ?? '';
-        const exitCode = error === null ? 0 : Number(error.code ?? 1);
-        try {
-          resolve({ exitCode, answer: JSON.parse(line) as Record<string, unknown> });
-        } catch {
-          reject(new Error(`banyan ${args.join(' ')} exited with ${exitCode}: ${stdout}${stderr}`));
-        }
-      });
-    });
+    this.#say = say;
   }
 
   /** @throws Error unless it exits with 0 */
-  async mustRun(...args: string[]): Promise<void> {
-    const { exitCode, answer } = await this.run(...args);
-    if (exitCode !== 0)
-      throw new Error(`banyan ${args.join(' ')} exited with ${exitCode}: ${JSON.stringify(answer)}`);
+  async run(...args: string[]): Promise<void> {
+    this.#say(`$ banyan ${args.map((arg) => (arg.includes(' ') ? JSON.stringify(arg) : arg)).join(' ')}`);
+    const child = spawn(process.execPath, [PROGRAMS.banyan, ...args, '--nats', this.#natsUrl]);
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', (line) => this.#say(`  ${line}`));
+    const [exitCode] = (await once(child, 'close')) as [number | null];
+    if (exitCode !== 0) throw new Error(`banyan ${args.join(' ')} exited with ${exitCode}`);
   }
 }

@@ -59,9 +59,9 @@ export class PlantedFault {
    * that the evidence begins anew.
    */
   async repair(operator: Operator): Promise<void> {
-    await operator.mustRun('back', FAULTY_EDGE, '--to', 'cache', '--yes', '--reason', 'its replica is repaired');
+    await operator.run('back', FAULTY_EDGE, '--to', 'cache', '--yes', '--reason', 'its replica is repaired');
     await this.#inTeams(MENDED);
-    await operator.mustRun('backfill', REPLICA, '--wait');
+    await operator.run('backfill', REPLICA, '--wait');
   }
 
   /** From now on, and in the rows that are there. */

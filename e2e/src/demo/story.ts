@@ -36,6 +36,7 @@ export class Story {
   #relayKills = 0;
   #rehearsals = 0;
   #toldFailures = 0;
+  #isMended = false;
   #guard: Promise<GuardFigures> | undefined;
   #mishap: Promise<unknown> = Promise.resolve();
 
@@ -63,10 +64,11 @@ export class Story {
       const applied = await this.#apply();
       if (applied.state === 'done') return;
       const { state, why } = applied;
-      const isRehearsal = state === 'failed' && why.startsWith('rehearse');
-      if (walks > MAX_WALKS || (state !== 'stopped' && !isRehearsal))
+      const isMinded = this.#guard !== undefined && !this.#isMended;
+      const isRehearsal = why.startsWith('rehearse');
+      if (walks > MAX_WALKS || (state !== 'stopped' && !isMinded && !isRehearsal))
         throw new Error(`the playbook is ${state}: ${why}`);
-      if (state === 'stopped' && this.#guard !== undefined) await this.#tellGuard(why, await this.#guard);
+      if (isMinded && this.#guard !== undefined) await this.#tellGuard(why, await this.#guard);
       else this.#parts.teller.say(`the walk ended, and is begun again: ${why}`);
     }
   }
@@ -84,7 +86,7 @@ export class Story {
 
   #on(event: RunEvent): void {
     const { teller } = this.#parts;
-    if (event.kind === 'waiting' && event.step.startsWith('rehearse')) teller.say(`… ${event.step}`);
+    if (event.kind === 'waiting') teller.say(`… ${event.step} waits: ${event.missing[0] ?? ''}`);
     if (event.kind === 'done') {
       teller.say(`✔ ${event.step}`);
       if (event.step.startsWith('rehearse')) this.#rehearsals += 1;
@@ -110,7 +112,8 @@ export class Story {
     teller.chapter('guard', `${rows} rows were wrong; ${backMs} ms later the edge was a stage back, in every process`);
     teller.say(`its cause: ${cause}`);
     teller.say(`the walk stopped: ${why}`);
-    await this.#fault.repair(new Operator(system.natsUrl));
+    await this.#fault.repair(new Operator(system.natsUrl, (line) => teller.say(line)));
+    this.#isMended = true;
     teller.say('projects has sent its rows again; what was compared before counts no more: the walk goes on at cache');
   }
 

@@ -46,10 +46,10 @@ const MIX: readonly (readonly [weight: number, operation: Operation])[] = [
   [8, 'show team'],
   [16, 'show project'],
   [12, 'rename project'],
-  [4, 'create project'],
-  [2, 'archive project'],
-  [3, 'join team'],
-  [2, 'leave team'],
+  [5, 'create project'],
+  [3, 'archive project'],
+  [4, 'join team'],
+  [3, 'leave team'],
 ];
 
 /**
