@@ -63,7 +63,7 @@ async function play(
     await settle(system, 20_000);
     const { calls, ...rest } = told;
     const figures = { ...(await edgesNow(nats, calls)), ledger: await readLedger(system, nats), ...rest };
-    const ok = isLedgerBalanced(figures.ledger) && traffic.counts.failed === 0 && isFaultAlone(figures);
+    const ok = isLedgerBalanced(figures.ledger) && traffic.counts.failed === 0 && isMigrated(figures);
     return { ok, ...figures, traffic: { ...traffic.counts, failures: traffic.failures } };
   } finally {
     await traffic.stop();
@@ -80,9 +80,11 @@ async function edgesNow(nats: NatsConnection, called: ReadonlyMap<string, CallFi
   return { queries: queries.map((each) => ({ ...each, called: called.get(each.edge) })), reactions };
 }
 
-/** Wrong answers came from the damaged replica, and from no other. */
-function isFaultAlone({ queries, guard }: Pick<Outcome, 'queries' | 'guard'>): boolean {
-  return guard !== undefined && queries.every(({ edge, wrong }) => edge === guard.edge || wrong === 0);
+/** Every edge stands at the end of its ladder, and the guard has acted. */
+function isMigrated({ queries, reactions, guard }: Pick<Outcome, 'queries' | 'reactions' | 'guard'>): boolean {
+  const atReplica = queries.every(({ stage }) => stage === 'replica');
+  const atEvent = reactions.every(({ stage }) => stage === 'event');
+  return guard !== undefined && queries.length === 4 && reactions.length === 3 && atReplica && atEvent;
 }
 
 async function keep(

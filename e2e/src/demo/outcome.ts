@@ -90,7 +90,7 @@ function tellQueries(queries: readonly MovedQuery[], teller: Teller): void {
       ...fields.map((field) => figures[field]),
     ]),
   ]);
-  teller.say('wrong answers are those of the damaged replica; until the guard acted a share of them was given out');
+  teller.say('wrong: of the damaged replica, until the guard had acted; or later than the deadline of a comparison');
 }
 
 function tellReactions(reactions: readonly ReactionFigures[], teller: Teller): void {

@@ -22,6 +22,8 @@ export interface StoryParts {
 const TOLD_MS = 5000;
 /** How long no step may be done before the demo gives up, in ms. */
 const PATIENCE_MS = 90_000;
+/** Reactions of a kind that must have been seen before their calls go: rare ones come once a second here. */
+const GATE = { minReactions: 20 };
 /** How often the walk is begun again, at most. */
 const MAX_WALKS = 4;
 /** After this step the relay is killed. */
@@ -78,7 +80,7 @@ export class Story {
     const ticker = setInterval(() => this.#tellTraffic(), TOLD_MS);
     try {
       const onEvent = (event: RunEvent): void => this.#on(event);
-      return await applyPlan({ connection: nats, plan, by: 'demo', waitMs: PATIENCE_MS, maxErrors: 0.01, onEvent });
+      return await applyPlan({ connection: nats, plan, by: 'demo', waitMs: PATIENCE_MS, maxErrors: 0.01, gate: GATE, onEvent });
     } finally {
       clearInterval(ticker);
     }
@@ -86,6 +88,8 @@ export class Story {
 
   #on(event: RunEvent): void {
     const { teller } = this.#parts;
+    if (event.kind === 'overtaken') teller.say(`${event.step} was overtaken: ${event.why}`);
+    if (event.kind === 'away') teller.say(`the broker is away: ${event.why}`);
     if (event.kind === 'waiting') teller.say(`… ${event.step} waits: ${event.missing[0] ?? ''}`);
     if (event.kind === 'done') {
       teller.say(`✔ ${event.step}`);

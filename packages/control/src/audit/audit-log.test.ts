@@ -75,6 +75,13 @@ describe('the audit log', () => {
     expect(stageRecordOf(forced!)).toEqual(record);
   });
 
+  it('begins although somebody listens to its subjects, who keeps the broker from saying that nobody stores them', async () => {
+    const listening = connection.subscribe('audit.>');
+    await change({ why: 'heard' });
+    expect(await changes()).toMatchObject([{ why: 'heard', outcome: 'made' }]);
+    listening.unsubscribe();
+  });
+
   it('keeps what the bucket has dropped', async () => {
     for (let i = 0; i < 70; i += 1) await change({ why: `change ${i}` });
     expect(await (await StageStore.open(connection)).history(parseEdge(EDGE))).toHaveLength(64);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DeliverPolicy, jetstream, type ConsumerMessages, type JetStreamClient } from '@nats-io/jetstream';
+import { DeliverPolicy, jetstream, jetstreamManager, type ConsumerMessages, type JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { BanyanError, messageOf, resolveOptions, wholeNumber, type OptionRules } from '@banyan/runtime';
 import {
@@ -46,6 +46,7 @@ export class AuditLog {
   readonly #connection: NatsConnection;
   readonly #client: JetStreamClient;
   readonly #options: Required<AuditLogOptions>;
+  #isThere = false;
 
   constructor(connection: NatsConnection, options: AuditLogOptions = {}) {
     this.#connection = connection;
@@ -88,13 +89,32 @@ export class AuditLog {
     }
   }
 
+  /**
+   * Looks for the stream first: a publish that nobody stores is answered at once only if nobody listens, and anybody may listen
+   * to `audit.>`.
+   */
   async #publish(entry: AuditEntry): Promise<void> {
+    this.#isThere ||= !(await this.#isMissing());
+    if (!this.#isThere) await this.#begin(entry.at);
+    this.#isThere = true;
     try {
       await this.#put(entry);
     } catch (error) {
-      if (!isTakenByNobody(error)) throw error;
+      // Lost since. An entry that was stored all the same is known by its id.
+      if (!(await this.#isMissing().catch(() => false))) throw error;
       await this.#begin(entry.at);
       await this.#put(entry);
+    }
+  }
+
+  async #isMissing(): Promise<boolean> {
+    const { streams } = await jetstreamManager(this.#connection, { timeout: this.#options.timeoutMs });
+    try {
+      await streams.info(AUDIT_STREAM);
+      return false;
+    } catch (error) {
+      if (isMissingStream(error)) return true;
+      throw error;
     }
   }
 
@@ -163,11 +183,6 @@ async function collect(
     if (message.info.pending === 0) break;
   }
   return found;
-}
-
-/** No stream has the subject. The client takes that for JetStream being off, in an error that it does not export. */
-function isTakenByNobody(error: unknown): boolean {
-  return error instanceof Error && error.name === 'JetStreamNotEnabled';
 }
 
 function unwritable(cause: unknown): BanyanError {
