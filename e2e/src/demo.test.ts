@@ -22,7 +22,8 @@ it('walks the playbook under load, has the guard act on a planted fault, and its
   const { ok, ledger, queries, reactions, guard, rehearsals, relayKills, traffic } = JSON.parse(
     lines[0] ?? '',
   ) as Outcome;
-  expect({ ok, code, relayKills, rehearsals }, lines[0]).toEqual({ ok: true, code: 0, relayKills: 1, rehearsals: 4 });
+  expect({ ok, code, relayKills }, lines[0]).toEqual({ ok: true, code: 0, relayKills: 1 });
+  expect(rehearsals).toBeGreaterThanOrEqual(4);
   expect(traffic.failed).toBe(0);
   for (const { committed, messages } of Object.values(ledger.streams)) expect(messages).toBe(committed);
   for (const { replicaRows, sourceRows } of Object.values(ledger.replicas))

@@ -81,7 +81,11 @@ async function edgesNow(nats: NatsConnection, called: ReadonlyMap<string, CallFi
 }
 
 /** Every edge stands at the end of its ladder, and the guard has acted. */
-function isMigrated({ queries, reactions, guard }: Pick<Outcome, 'queries' | 'reactions' | 'guard'>): boolean {
+function isMigrated({
+  queries,
+  reactions,
+  guard,
+}: Pick<Outcome, 'queries' | 'reactions' | 'guard'>): boolean {
   const atReplica = queries.every(({ stage }) => stage === 'replica');
   const atEvent = reactions.every(({ stage }) => stage === 'event');
   return guard !== undefined && queries.length === 4 && reactions.length === 3 && atReplica && atEvent;

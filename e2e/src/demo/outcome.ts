@@ -51,7 +51,10 @@ function tellStreams({ streams }: Ledger, teller: Teller): void {
   ] as const;
   teller.table([
     ['source', ...columns],
-    ...Object.entries(streams).map(([source, report]) => [source, ...columns.map((column) => report[column])]),
+    ...Object.entries(streams).map(([source, report]) => [
+      source,
+      ...columns.map((column) => report[column]),
+    ]),
   ]);
 }
 
@@ -90,7 +93,9 @@ function tellQueries(queries: readonly MovedQuery[], teller: Teller): void {
       ...fields.map((field) => figures[field]),
     ]),
   ]);
-  teller.say('wrong: of the damaged replica, until the guard had acted; or later than the deadline of a comparison');
+  teller.say(
+    'wrong: of the damaged replica, until the guard had acted; or later than the deadline of a comparison',
+  );
 }
 
 function tellReactions(reactions: readonly ReactionFigures[], teller: Teller): void {

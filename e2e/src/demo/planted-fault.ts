@@ -51,7 +51,14 @@ export class PlantedFault {
     const startMs = performance.now();
     const rows = await this.#damage();
     const { from, stage, why } = await this.#takenBack();
-    return { edge: FAULTY_EDGE, rows, backMs: Math.round(performance.now() - startMs), from, to: stage, cause: why };
+    return {
+      edge: FAULTY_EDGE,
+      rows,
+      backMs: Math.round(performance.now() - startMs),
+      from,
+      to: stage,
+      cause: why,
+    };
   }
 
   /**

@@ -80,7 +80,15 @@ export class Story {
     const ticker = setInterval(() => this.#tellTraffic(), TOLD_MS);
     try {
       const onEvent = (event: RunEvent): void => this.#on(event);
-      return await applyPlan({ connection: nats, plan, by: 'demo', waitMs: PATIENCE_MS, maxErrors: 0.01, gate: GATE, onEvent });
+      return await applyPlan({
+        connection: nats,
+        plan,
+        by: 'demo',
+        waitMs: PATIENCE_MS,
+        maxErrors: 0.01,
+        gate: GATE,
+        onEvent,
+      });
     } finally {
       clearInterval(ticker);
     }
@@ -113,12 +121,17 @@ export class Story {
 
   async #tellGuard(why: string, { rows, backMs, cause }: GuardFigures): Promise<void> {
     const { teller, system } = this.#parts;
-    teller.chapter('guard', `${rows} rows were wrong; ${backMs} ms later the edge was a stage back, in every process`);
+    teller.chapter(
+      'guard',
+      `${rows} rows were wrong; ${backMs} ms later the edge was a stage back, in every process`,
+    );
     teller.say(`its cause: ${cause}`);
     teller.say(`the walk stopped: ${why}`);
     await this.#fault.repair(new Operator(system.natsUrl, (line) => teller.say(line)));
     this.#isMended = true;
-    teller.say('projects has sent its rows again; what was compared before counts no more: the walk goes on at cache');
+    teller.say(
+      'projects has sent its rows again; what was compared before counts no more: the walk goes on at cache',
+    );
   }
 
   async #watch(): Promise<void> {
