@@ -103,7 +103,7 @@ export default tseslint.config(
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: {
       parserOptions: {
-        project: ALL.concat('e2e', 'bench')
+        project: ALL.concat('e2e', 'bench', 'services/gateway/board')
           .map((folder) => `${folder}/tsconfig.json`)
           .filter((file) => existsSync(new URL(file, import.meta.url)))
           .concat('tsconfig.tests.json'),

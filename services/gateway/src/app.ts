@@ -6,6 +6,7 @@ import rateLimit from '@fastify/rate-limit';
 import type { StageWatch } from '@banyan/control';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { fastify, type FastifyInstance } from 'fastify';
+import { serveBoard } from './board-pages.js';
 import type { GatewayOptions } from './gateway-options.js';
 import { authenticateRequests } from './guards/authentication.js';
 import { refuseForeignPages } from './guards/hosts.js';
@@ -55,6 +56,7 @@ export async function gatewayApp(parts: GatewayParts): Promise<FastifyInstance> 
   refuseForeignPages(app, options);
   await securityPlugins(app, options);
   healthRoutes(app, { clients, isStopping, isLive: () => parts.hub.isFlowing });
+  await serveBoard(app);
   await servePages(app, options);
   await app.register(
     async (api) => {
