@@ -7,6 +7,7 @@ import { flipCase } from './cases/flip.js';
 import { idleCase } from './cases/idle.js';
 import { latencyCase } from './cases/latency.js';
 import { peersCase } from './cases/peers.js';
+import { pushCase } from './cases/push.js';
 import { relayCase } from './cases/relay.js';
 import { shadowCase } from './cases/shadow.js';
 import { subscriberCase } from './cases/subscriber.js';
@@ -25,6 +26,7 @@ const CASES: readonly BenchCase[] = [
   idleCase,
   shadowCase,
   flipCase,
+  pushCase,
 ];
 
 const list = CASES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n');

@@ -117,7 +117,7 @@ export class MigratedSystem {
     await Promise.all([this.#startRelay(), ...SERVICES.map((service) => this.startService(service))]);
     await this.startGateway();
     for (const service of SERVICES) log(`${service} at ${this.addresses[service]}`);
-    log(`gateway at ${this.gatewayUrl}`);
+    log(`gateway at ${this.gatewayUrl}, the board at ${this.gatewayUrl}/board/`);
     log(`dashboard at ${this.dashboardUrl}`);
   }
 
@@ -152,6 +152,8 @@ export class MigratedSystem {
         PLAYBOOK,
         OPERATOR_TOKEN: this.operatorToken,
         OPERATOR_DATABASES: JSON.stringify(this.description.postgres),
+        // So that the board has something to show before anybody has made the flag.
+        GATEWAY_LIVE: 'push',
       },
       ready: { by: 'line' },
     });

@@ -12,6 +12,7 @@ await runProcess('gateway', logger, () =>
     tasksAddress: fromEnvironment('TASKS_ADDRESS'),
     natsUrl: fromEnvironment('NATS_URL'),
     stateDir: fromEnvironment('BANYAN_STATE_DIR'),
+    live: { unflagged: fromEnvironment('GATEWAY_LIVE', 'poll') === 'push' ? 'push' : 'poll' },
     operatorToken: fromEnvironment('OPERATOR_TOKEN', ''),
     operatorDatabases: readDatabases(fromEnvironment('OPERATOR_DATABASES', '{}')),
     playbook: fromEnvironment('PLAYBOOK', ''),

@@ -55,7 +55,9 @@ export class Following<T extends Item> implements Follower {
       resource: list.resource,
       onItem: (item) => list.put(item as T),
       onLeft: (item) => list.remove(item as T),
-      onRefetch: async () => void (await list.read()),
+      onRefetch: async () => {
+        await list.read();
+      },
       onFresh: (asOfMs) => list.fresh(asOfMs),
     });
   }

@@ -6,7 +6,10 @@ export interface Item {
   version: number;
 }
 
-type Told<T> = { is: 'in' | 'left'; item: T };
+interface Told<T> {
+  is: 'in' | 'left';
+  item: T;
+}
 
 /**
  * A list as this page knows it: read whole, then changed item by item, each only by a later version of itself. What is told

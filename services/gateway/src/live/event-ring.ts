@@ -27,8 +27,9 @@ export class EventRing {
     return this.#bytes;
   }
 
+  /** True while a good part is empty: one that is as good as full takes nothing in front. */
   get hasRoom(): boolean {
-    return this.#bytes < this.#maxBytes;
+    return this.#bytes < 0.9 * this.#maxBytes;
   }
 
   get oldest(): LiveEvent | undefined {

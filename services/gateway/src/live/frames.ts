@@ -22,7 +22,6 @@ const checker = Compile(ClientFrame);
 export type RefetchReason =
   | 'new' // it gave no position to go on from
   | 'gone' // the events after its position are not there any more
-  | 'slow' // it read too slowly, and events have been dropped
   | 'reset' // the gateway lost the thread of the source
   | 'unreadable'; // an event came that the gateway cannot read
 
