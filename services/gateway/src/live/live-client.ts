@@ -3,7 +3,7 @@ import { readFrame, type ClientFrame, type RefetchReason, type SubscribeFrame } 
 import type { LiveEvent } from './live-event.js';
 import type { LiveOptions } from './live-options.js';
 import { readPlace, writePlace, type Place } from './place.js';
-import { parseResource, relationOf, type Relation } from './resource.js';
+import { parseResource, relationOf, type Relation, type Resource } from './resource.js';
 import { CLOSE, type Sink } from './sink.js';
 import type { SourceFeed } from './source-feed.js';
 import { Subscription, type SubscriptionState } from './subscription.js';
@@ -24,6 +24,17 @@ export interface LiveClientParts {
   index: WatchIndex<LiveClient>;
   options: LiveOptions;
   logger: Logger;
+}
+
+interface Admitted {
+  resource: Resource;
+  feed: SourceFeed;
+  state: SubscriptionState;
+}
+
+interface Refusal {
+  code: string;
+  detail: string;
 }
 
 /**
@@ -64,23 +75,15 @@ export class LiveClient {
     else if (frame.type !== 'pong') this.#line = this.#line.then(() => this.#obey(frame));
   }
 
-  async subscribe({ id, resource: wanted, from }: Omit<SubscribeFrame, 'type'>): Promise<void> {
-    const resource = parseResource(wanted);
-    const feed = resource && this.#parts.feedOf(resource.source);
-    if (resource === undefined || feed === undefined)
-      return this.#refuse(id, 'RESOURCE_UNKNOWN', `there is no resource ${JSON.stringify(wanted)}`);
-    const { who, options } = this.#parts;
-    if (!this.#subscriptions.has(id) && this.#subscriptions.size >= options.maxSubscriptions)
-      return this.#refuse(id, 'TOO_MANY_SUBSCRIPTIONS', `a client may have ${options.maxSubscriptions}`);
-    const place = placeOf(from);
-    if (place === 'invalid')
-      return this.#refuse(id, 'BANYAN_POSITION_INVALID', `${JSON.stringify(from)} is no position`);
-    if (!(await options.mayWatch({ who, resource: wanted })))
-      return this.#refuse(id, 'NOT_ALLOWED', `${who} may not watch ${wanted}`);
+  async subscribe(given: Omit<SubscribeFrame, 'type'>): Promise<void> {
+    const { id } = given;
+    const admitted = await this.#admit(given);
+    if ('code' in admitted) {
+      this.#refuse(id, admitted.code, admitted.detail);
+      return;
+    }
     this.unsubscribe(id);
-    const state: SubscriptionState =
-      place === undefined ? { is: 'lost', because: 'new' } : { is: 'behind', at: place };
-    const subscription = new Subscription({ id, resource, feed }, state);
+    const subscription = new Subscription({ id, ...admitted }, admitted.state);
     this.#subscriptions.set(id, subscription);
     this.#parts.index.add(subscription, this);
     void this.#catchUp(subscription);
@@ -97,9 +100,10 @@ export class LiveClient {
   deliver(event: LiveEvent, relations: ReadonlyMap<Subscription, Relation>): void {
     const live = [...relations].filter(([{ state }]) => state.is === 'live');
     if (live.length === 0) return;
-    if (!this.isChoked) return this.#tell(event, live);
-    for (const [subscription] of live)
-      subscription.state = { is: 'behind', at: { epoch: event.epoch, n: event.n - 1 } };
+    if (!this.isChoked) this.#tell(event, live);
+    else
+      for (const [subscription] of live)
+        subscription.state = { is: 'behind', at: { epoch: event.epoch, n: event.n - 1 } };
   }
 
   /** A source was begun anew. @param before where it stood; what came after that is read again, if it is still there */
@@ -131,6 +135,25 @@ export class LiveClient {
   /** It is gone. */
   leave(): void {
     for (const id of [...this.#subscriptions.keys()]) this.unsubscribe(id);
+  }
+
+  /** What a subscription is to begin with, or why there is to be none. */
+  async #admit({ id, resource: wanted, from }: Omit<SubscribeFrame, 'type'>): Promise<Admitted | Refusal> {
+    const { who, options, feedOf } = this.#parts;
+    const resource = parseResource(wanted);
+    const feed = resource && feedOf(resource.source);
+    if (resource === undefined || feed === undefined)
+      return { code: 'RESOURCE_UNKNOWN', detail: `there is no resource ${JSON.stringify(wanted)}` };
+    if (!this.#subscriptions.has(id) && this.#subscriptions.size >= options.maxSubscriptions)
+      return { code: 'TOO_MANY_SUBSCRIPTIONS', detail: `a client may have ${options.maxSubscriptions}` };
+    const place = placeOf(from);
+    if (place === 'invalid')
+      return { code: 'BANYAN_POSITION_INVALID', detail: `${JSON.stringify(from)} is no position` };
+    if (!(await options.mayWatch({ who, resource: wanted })))
+      return { code: 'NOT_ALLOWED', detail: `${who} may not watch ${wanted}` };
+    const state: SubscriptionState =
+      place === undefined ? { is: 'lost', because: 'new' } : { is: 'behind', at: place };
+    return { resource, feed, state };
   }
 
   async #obey(frame: ClientFrame): Promise<void> {
@@ -165,8 +188,8 @@ export class LiveClient {
 
   async #step(subscription: Subscription): Promise<void> {
     const { state, feed } = subscription;
-    if (state.is === 'lost') return this.#refetch(subscription, state.because);
-    if (state.is === 'live') return;
+    if (state.is === 'lost') this.#refetch(subscription, state.because);
+    if (state.is !== 'behind') return;
     const events = feed.after(state.at, STEP_EVENTS);
     if (events !== undefined) this.#advance(subscription, events);
     else if (!(await feed.reach(state.at))) subscription.state = { is: 'lost', because: 'gone' };

@@ -20,11 +20,12 @@ export const LIVE_HEADER = 'banyan-live';
 export function tellPositions(app: FastifyInstance, hub: LiveHub): void {
   app.addHook('preHandler', (request, reply, done) => {
     const { source } = request.routeOptions.config;
-    if (source === undefined) return done();
-    const position = hub.positionOf(source);
-    if (position !== undefined) void reply.header(POSITION_HEADER, position);
-    const key = request.headers['banyan-client']?.toString();
-    void reply.header(LIVE_HEADER, hub.modes.of(key));
+    if (source !== undefined) {
+      const position = hub.positionOf(source);
+      if (position !== undefined) void reply.header(POSITION_HEADER, position);
+      const key = request.headers['banyan-client']?.toString();
+      void reply.header(LIVE_HEADER, hub.modes.of(key));
+    }
     done();
   });
 }

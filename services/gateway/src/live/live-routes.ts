@@ -1,7 +1,7 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { WebSocket } from 'ws';
+import type { WebSocket } from '@fastify/websocket';
 import { ProblemError } from '../problem/problem.js';
 import { parseResource } from './resource.js';
 import { EventStreamSink } from './event-stream-sink.js';
