@@ -159,7 +159,10 @@ export class AuditLog {
     });
     const { num_pending: pending } = await consumer.info();
     if (pending === 0) return [];
-    const messages = await consumer.fetch({ max_messages: pending, expires: this.#options.timeoutMs });
+    const messages = await consumer.fetch({
+      max_messages: pending,
+      expires: Math.max(1_000, this.#options.timeoutMs),
+    });
     const isAsked = (entry: AuditEntry): boolean =>
       (about === undefined || entry.about === about) && Date.parse(entry.at) >= (sinceMs ?? -Infinity);
     return collect(messages, isAsked, limit);

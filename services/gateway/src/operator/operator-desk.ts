@@ -32,8 +32,10 @@ export class OperatorDesk {
     this.gate = gate;
     this.plan = playbook === '' ? undefined : readPlan(playbook);
     this.broker = new BrokerView(nats);
-    this.looker = new Looker({ broker: this.broker, gate, plan: this.plan, logger });
-    this.audit = new AuditMirror(this.broker, logger);
+    const { broker, plan } = this;
+    const audit = new AuditMirror(broker, logger);
+    this.audit = audit;
+    this.looker = new Looker({ broker, gate, plan, onChange: () => audit.notice(), logger });
     this.parked = new ParkedDatabases(databases);
   }
 

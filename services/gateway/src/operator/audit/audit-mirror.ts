@@ -33,13 +33,17 @@ export class AuditMirror {
   #logged: Logged[] = [];
   #created = '';
   #reading: Promise<void> = Promise.resolve();
-  #isFollowing = false;
+  #isListening = false;
+  /** Entries up to this one are old news; undefined: all that were there when the first reader came. */
+  #toldSeq: number | undefined;
+  #isTelling = false;
+  #isNews = false;
   #stored: AuditEntry[] = [];
 
   constructor(broker: BrokerView, logger: Logger) {
     this.#broker = broker;
     this.#logger = logger;
-    broker.onConnected(() => this.#follow());
+    broker.onConnected(() => this.notice());
   }
 
   /** Newest first. What is known, if the broker is away. @throws BanyanError BANYAN_CONTROL_UNREACHABLE */
@@ -65,7 +69,23 @@ export class AuditMirror {
   /** Tells each new entry until the returned function is called. */
   watch(listener: Listener): () => void {
     this.#listeners.add(listener);
+    if (this.#toldSeq === undefined) this.notice();
     return () => this.#listeners.delete(listener);
+  }
+
+  /** There may be new entries: they are read and told. */
+  notice(): void {
+    this.#isNews = true;
+    if (!this.#isTelling) void this.#tellAll();
+  }
+
+  async #tellAll(): Promise<void> {
+    this.#isTelling = true;
+    while (this.#isNews) {
+      this.#isNews = false;
+      await this.#tellNew();
+    }
+    this.#isTelling = false;
   }
 
   /** One reading after the other. */
@@ -82,6 +102,8 @@ export class AuditMirror {
     if (state?.created !== this.#created) this.#logged = [];
     this.#created = state?.created ?? '';
     if (state !== undefined) await this.#readFrom(connection, state.lastSeq);
+    if (state !== undefined) this.#listenTo(connection);
+    this.#toldSeq ??= state?.lastSeq ?? 0;
     this.#stored = await storedChanges(connection);
   }
 
@@ -99,35 +121,35 @@ export class AuditMirror {
     this.#logged = this.#logged.slice(-MOST_ENTRIES);
   }
 
-  /** Entries are heard as core messages, and then read from the log. */
-  #follow(): void {
-    const connection = this.#broker.connection;
-    if (connection === undefined || this.#isFollowing) return;
-    this.#isFollowing = true;
-    connection.subscribe(AUDIT_SUBJECTS, {
-      callback: (error, message) => {
-        const entry = error === null ? decodeAuditEntry(message.string()) : undefined;
-        if (entry !== undefined && this.#listeners.size > 0) void this.#tellOf(entry.id);
-      },
-    });
+  /**
+   * Entries are heard as core messages, and then read from the log. Not before there is one: who writes the first entry makes
+   * it, and learns that it is missing by nobody's listening.
+   */
+  #listenTo(connection: NatsConnection): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    connection.subscribe(AUDIT_SUBJECTS, { callback: () => this.notice() });
   }
 
-  async #tellOf(id: string): Promise<void> {
+  async #tellNew(): Promise<void> {
     try {
-      const row = await this.#settled(id);
-      if (row !== undefined) for (const tell of this.#listeners) tell(row);
+      for (const row of await this.#newRows()) for (const tell of this.#listeners) tell(row);
     } catch (error) {
-      this.#logger.debug('an entry could not be read', { error: messageOf(error) });
+      this.#logger.debug('new entries could not be read', { error: messageOf(error) });
     }
   }
 
-  /** An entry comes before what it tells of: a moment later it is known whether that was done. */
-  async #settled(id: string): Promise<AuditRow | undefined> {
+  /** Oldest first. An entry comes before what it tells of: a moment later it is known whether that was done. */
+  async #newRows(): Promise<AuditRow[]> {
+    const fromSeq = this.#toldSeq ?? 0;
     for (let time = 1; ; time++) {
-      const row = (await this.rows()).find((each) => each.id === id);
-      if (row !== undefined && row.outcome !== 'open') return row;
-      if (time === SETTLE.times) return row;
-      await wait(SETTLE.pauseMs);
+      const rows = (await this.rows()).filter(({ seq }) => seq !== null && seq > fromSeq).reverse();
+      const isSettled = rows.every(({ outcome }) => outcome !== 'open');
+      if (!isSettled && time < SETTLE.times) await wait(SETTLE.pauseMs);
+      else {
+        this.#toldSeq = rows.at(-1)?.seq ?? fromSeq;
+        return rows;
+      }
     }
   }
 }

@@ -19,6 +19,8 @@ export interface LookerOptions {
   gate: GateOptions;
   /** Whose run is told; undefined: the last one. */
   plan: Plan | undefined;
+  /** Called at each change of a stage or flag. */
+  onChange: () => void;
   logger: Logger;
 }
 
@@ -33,6 +35,7 @@ export class Looker {
   readonly #broker: BrokerView;
   readonly #maker: OverviewMaker;
   readonly #logger: Logger;
+  readonly #noticed: () => void;
   readonly #loop: Loop;
   readonly #wakeup = new Wakeup();
   readonly #listeners = new Set<Listener>();
@@ -46,9 +49,10 @@ export class Looker {
   #overview: Overview | undefined;
   #waiting: (() => void)[] = [];
 
-  constructor({ broker, gate, plan, logger }: LookerOptions) {
+  constructor({ broker, gate, plan, onChange, logger }: LookerOptions) {
     this.#broker = broker;
     this.#logger = logger;
+    this.#noticed = onChange;
     this.#maker = new OverviewMaker(gate, plan);
     this.#loop = new Loop({
       runOnce: (signal) => this.#runOnce(signal),
@@ -176,6 +180,7 @@ export class Looker {
 
   #onChange(): void {
     this.#changes += 1;
+    this.#noticed();
     this.#changing ??= this.#lookAtChanges()
       .catch((error: unknown) => void this.#onError(error))
       .finally(() => {
