@@ -1,3 +1,4 @@
+import { withArrows } from '../edge/edge-text.js';
 import { Link } from '../routing/link.js';
 import { clockText } from '../format/time.js';
 import { Ago } from '../ui/ago.js';
@@ -40,7 +41,7 @@ export function AuditList({
 
 function Subject({ entry: { about } }: { entry: AuditRow }) {
   return isEdge(about) ? (
-    <Link to={{ page: 'edge', edge: about }}>{about.replace('->', '→')}</Link>
+    <Link to={{ page: 'edge', edge: about }}>{withArrows(about)}</Link>
   ) : (
     <strong>{about}</strong>
   );

@@ -6,7 +6,7 @@ import { Ago } from '../ui/ago.js';
 import { KindBadge, StageBadge } from '../ui/badge.js';
 import { Button } from '../ui/button.js';
 import type { EdgeOverview } from '../wire.js';
-import { STAGE_MEANING } from './edge-text.js';
+import { STAGE_MEANING, withArrows } from './edge-text.js';
 import { stagesBelow } from './ladder.js';
 import { MoveDialog } from './move-dialog.js';
 
@@ -28,7 +28,7 @@ export function EdgeHead({ edge, onMoved }: { edge: EdgeOverview; onMoved: () =>
   });
   return (
     <div class="edge-head">
-      <PageHead title={edge.edge.replace('->', '→')} />
+      <PageHead title={withArrows(edge.edge)} />
       <div class="edge-facts">
         <KindBadge kind={edge.kind} />
         <StageBadge edge={edge} />

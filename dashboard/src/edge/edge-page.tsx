@@ -1,3 +1,6 @@
+import type { Problem } from '../api/problem.js';
+import { PageHead } from '../shell/page-head.js';
+import { withArrows } from './edge-text.js';
 import { useResource } from '../api/resource.js';
 import { AuditList } from '../audit/audit-list.js';
 import { edges, overview } from '../live/live.js';
@@ -28,7 +31,16 @@ export function EdgePage({ edge: name }: { edge: string }) {
   const edge = now ?? reading.data?.overview;
   if (edge !== undefined)
     return <Edge edge={edge} view={reading.data} refresh={reading.refresh} problem={reading.problem} />;
-  if (reading.problem !== null) return <Failure problem={reading.problem} />;
+  return (
+    <>
+      <PageHead title={withArrows(name)} />
+      <NoEdge name={name} problem={reading.problem} />
+    </>
+  );
+}
+
+function NoEdge({ name, problem }: { name: string; problem: Problem | null }) {
+  if (problem !== null) return <Failure problem={problem} />;
   if (overview.value === null) return <Loading what={name} lines={6} />;
   return (
     <Empty icon="search" title={`${name} is not known`}>
@@ -40,7 +52,7 @@ export function EdgePage({ edge: name }: { edge: string }) {
 interface EdgeProps {
   edge: EdgeOverview;
   view: EdgeView | null;
-  problem: Parameters<typeof Failure>[0]['problem'] | null;
+  problem: Problem | null;
   refresh: () => void;
 }
 

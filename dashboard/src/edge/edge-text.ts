@@ -13,6 +13,9 @@ export function partsOf(edge: string): EdgeParts {
   return { caller, provider: called.slice(0, dot), method: called.slice(dot + 1) };
 }
 
+/** The page writes edges with a true arrow. */
+export const withArrows = (text: string): string => text.replaceAll('->', '→');
+
 /** A stage, and during a ramp for how many: `replica, 10 % of the keys`. */
 export function stageText({ stage, ramp }: Pick<EdgeOverview, 'stage' | 'ramp'>): string {
   return ramp === null ? stage : `${stage} ${ramp.share} %`;

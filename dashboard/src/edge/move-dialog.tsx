@@ -1,3 +1,4 @@
+import { withArrows } from './edge-text.js';
 import { useSignal, type Signal } from '@preact/signals';
 import { act } from '../session/session.js';
 import { durationText } from '../format/duration.js';
@@ -94,7 +95,7 @@ function BackDialog({ edge, onClose, onMoved }: MoveDialogProps) {
 
 async function move(edge: EdgeOverview, direction: Direction, wanted: object): Promise<void> {
   const moved = await act<StageMoved>(`/edges/${encodeURIComponent(edge.edge)}/${direction}`, wanted);
-  notify(`${edge.edge.replace('->', '→')}: ${movedText(moved)}`);
+  notify(`${withArrows(edge.edge)}: ${movedText(moved)}`);
 }
 
 /** The change stands even where some process does not run it yet. */

@@ -1,3 +1,4 @@
+import { withArrows } from '../edge/edge-text.js';
 import { useSignal } from '@preact/signals';
 import { edges } from '../live/live.js';
 import type { Route } from '../routing/route.js';
@@ -45,6 +46,7 @@ function Choice() {
       <input
         class="finder-input"
         type="text"
+        autofocus
         role="combobox"
         aria-label="Page or edge"
         aria-expanded="true"
@@ -68,7 +70,7 @@ function Choice() {
             aria-selected={target === chosen}
             onClick={() => arrive(target)}
           >
-            <span>{target.name.replace('->', '→')}</span>
+            <span>{withArrows(target.name)}</span>
             {target.edge !== undefined && <StageBadge edge={target.edge} />}
           </li>
         ))}

@@ -5,7 +5,7 @@ import { PageHead } from '../shell/page-head.js';
 import { Button } from '../ui/button.js';
 import { Panel } from '../ui/panel.js';
 import { Empty, Failure } from '../ui/state.js';
-import { live, readEarlierAudit } from './live.js';
+import { hasEarlierAudit, live, readEarlierAudit } from './live.js';
 
 /** What was done to the system, by people, guards and plans, as it happens. */
 export function LivePage() {
@@ -28,11 +28,10 @@ export function LivePage() {
 }
 
 function Earlier() {
-  const more = useSignal(true);
   const problem = useSignal<Problem | null>(null);
   const read = async (): Promise<void> => {
     try {
-      more.value = await readEarlierAudit();
+      await readEarlierAudit();
       problem.value = null;
     } catch (error) {
       problem.value = problemIn(error);
@@ -41,7 +40,7 @@ function Earlier() {
   return (
     <footer class="panel-foot">
       {problem.value !== null && <Failure problem={problem.value} />}
-      {more.value ? (
+      {hasEarlierAudit.value ? (
         <Button onClick={() => void read()}>Earlier entries</Button>
       ) : (
         <p class="muted">That is all that is kept.</p>

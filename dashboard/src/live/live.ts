@@ -22,23 +22,23 @@ const connection = new LiveConnection({
   },
 });
 
-/** Where the entries go on that are older than those that were read; null: nowhere. */
-let before: number | null | undefined;
+/** Where the entries go on that are older than those that were read; null: nowhere. undefined: none were read yet. */
+const before = signal<number | null | undefined>(undefined);
+export const hasEarlierAudit = computed(() => before.value !== null);
 
 /** Follows the system from now on, with what was done before. */
 export function followLive(): () => void {
   connection.start();
   // Their own page says it if they cannot be read.
-  if (before === undefined) readEarlierAudit().catch(() => undefined);
+  if (before.value === undefined) readEarlierAudit().catch(() => undefined);
   return () => connection.stop();
 }
 
-/** Reads older entries of the audit. False: there are no more. */
-export async function readEarlierAudit(): Promise<boolean> {
-  if (before === null) return false;
-  const from = before === undefined ? '' : `&before=${before}`;
+/** Reads older entries of the audit. @throws ApiError */
+export async function readEarlierAudit(): Promise<void> {
+  if (before.value === null) return;
+  const from = before.value === undefined ? '' : `&before=${before.value}`;
   const { entries, next } = await look<AuditPage>(`/audit?limit=100${from}`);
-  before = next;
+  before.value = next;
   tell({ type: 'earlier-audit', nowMs: Date.now(), entries });
-  return next !== null;
 }

@@ -9,7 +9,7 @@ export const WIDE: LayoutSizes = {
     height: 46,
   }),
   direction: 'LR',
-  gap: { edges: 18, ranks: 34 },
+  gap: { edges: 26, ranks: 58 },
 };
 
 /** Below each other, for a phone: edges carry a number, the list below has their names. */

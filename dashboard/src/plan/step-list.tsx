@@ -2,6 +2,7 @@ import { Link } from '../routing/link.js';
 import { Ago } from '../ui/ago.js';
 import { Badge, type Tone } from '../ui/badge.js';
 import { Icon, type IconName } from '../ui/icon.js';
+import { withArrows } from '../edge/edge-text.js';
 import type { StepView } from '../wire.js';
 
 const LOOKS: Readonly<Record<StepView['state'], readonly [IconName, Tone]>> = {
@@ -27,13 +28,14 @@ export function StepList({ steps }: { steps: readonly StepView[] }) {
 
 function Step({ step: { title, edge, state, at, by, missing = [] } }: { step: StepView }) {
   const [icon, tone] = LOOKS[state];
+  const words = withArrows(title);
   return (
     <li class={`step step-${state}`}>
       <span class={`step-icon tone-${tone}`}>
         <Icon name={icon} size={14} />
       </span>
       <div class="step-body">
-        <p>{edge === undefined ? title : <Link to={{ page: 'edge', edge }}>{title}</Link>}</p>
+        <p>{edge === undefined ? words : <Link to={{ page: 'edge', edge }}>{words}</Link>}</p>
         {missing.length > 0 && (
           <ul class="step-missing">
             {missing.map((each) => (

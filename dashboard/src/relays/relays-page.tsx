@@ -1,5 +1,5 @@
 import { durationText } from '../format/duration.js';
-import { countText, rateText } from '../format/number.js';
+import { countOf, rateText } from '../format/number.js';
 import { overview } from '../live/live.js';
 import { PageHead } from '../shell/page-head.js';
 import { Ago } from '../ui/ago.js';
@@ -95,8 +95,8 @@ function Leader({ relay: { backlog, lagMs, rate } }: { relay: RelayRow }) {
   return (
     <dl class="facts">
       <div>
-        <dt>Backlog</dt>
-        <dd>{backlog === null ? 'not known' : `${countText(backlog)} events not in the stream yet`}</dd>
+        <dt>Not in the stream yet</dt>
+        <dd>{backlog === null ? 'not known' : countOf(backlog, 'event')}</dd>
       </div>
       <div>
         <dt>Lag</dt>

@@ -16,6 +16,7 @@ export function ReasonField({ reason }: { reason: Signal<string> }) {
         </span>
         <textarea
           rows={2}
+          autofocus
           required
           minLength={SHORTEST}
           maxLength={LONGEST}
