@@ -78,9 +78,13 @@ async function watched<T>(work: () => Promise<T>): Promise<T> {
 const csrfHeader = (): Record<string, string> =>
   session.value.state === 'open' ? { 'banyan-csrf': session.value.csrf } : {};
 
-/** A header takes no letters beyond Latin ones. */
+/** Letters that a header can carry, and none that the gateway would refuse. */
+const NAME = /^[A-Za-z0-9À-ÖØ-öø-ÿ][A-Za-z0-9À-ÖØ-öø-ÿ ._@+-]{0,59}$/;
+
+export const isOperatorName = (name: string): boolean => name === '' || NAME.test(name);
+
 const nameHeader = (): Record<string, string> =>
-  operatorName.value === '' ? {} : { 'x-banyan-operator': encodeURIComponent(operatorName.value) };
+  operatorName.value === '' ? {} : { 'x-banyan-operator': operatorName.value };
 
 /** Taken out of the address at once, so that it is neither kept nor sent on. */
 function tokenInFragment(): string | undefined {

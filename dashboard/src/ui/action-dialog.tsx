@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { problemIn, type Problem } from '../api/problem.js';
+import { isOperatorName, operatorName } from '../session/session.js';
 import { Button } from './button.js';
 import { Dialog } from './dialog.js';
 import { isReason, ReasonField } from './reason-field.js';
@@ -34,9 +35,12 @@ export function ActionDialog({
   const reason = useSignal('');
   const acting = useSignal(false);
   const problem = useSignal<Problem | null>(null);
+  const hindrance =
+    refused ??
+    (isOperatorName(operatorName.value) ? undefined : 'A name has Latin letters, digits and . _ @ + -');
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
-    if (acting.value || !isReason(reason.value) || refused !== undefined) return;
+    if (acting.value || !isReason(reason.value) || hindrance !== undefined) return;
     acting.value = true;
     problem.value = null;
     try {
@@ -57,12 +61,12 @@ export function ActionDialog({
           {problem.value !== null && <Failure problem={problem.value} />}
         </div>
         <footer class="dialog-foot">
-          {refused !== undefined && <p class="muted">{refused}</p>}
+          {hindrance !== undefined && <p class="muted">{hindrance}</p>}
           <Button onClick={onClose}>Cancel</Button>
           <Button
             submit
             tone={tone}
-            disabled={acting.value || !isReason(reason.value) || refused !== undefined}
+            disabled={acting.value || !isReason(reason.value) || hindrance !== undefined}
           >
             {acting.value ? busy : confirm}
           </Button>

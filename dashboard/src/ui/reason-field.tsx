@@ -1,5 +1,5 @@
 import type { Signal } from '@preact/signals';
-import { operatorName, setOperatorName } from '../session/session.js';
+import { isOperatorName, operatorName, setOperatorName } from '../session/session.js';
 
 const SHORTEST = 3;
 const LONGEST = 500;
@@ -35,6 +35,7 @@ export function ReasonField({ reason }: { reason: Signal<string> }) {
           maxLength={60}
           autoComplete="nickname"
           placeholder="dashboard"
+          aria-invalid={!isOperatorName(operatorName.value)}
           value={operatorName.value}
           onInput={({ currentTarget }) => setOperatorName(currentTarget.value)}
         />
