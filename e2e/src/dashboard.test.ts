@@ -1,0 +1,197 @@
+import { readTrail } from '@banyan/control';
+import { run } from '@banyan/playbook';
+import { unary } from '@banyan/service-host';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import pg from 'pg';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { axeFindings } from './browser/axe-findings.js';
+import { chromiumPath, launchChromium } from './browser/chromium.js';
+import { MigratedSystem } from './system.js';
+import { Clients } from './traffic/clients.js';
+import { Traffic } from './traffic/traffic.js';
+
+const EDGE = 'tasks -> projects.GetProject';
+const EDGE_PAGE = '/edges/tasks:projects.GetProject';
+const PAGES = [
+  '/',
+  EDGE_PAGE,
+  '/edges/tasks:projects.RecordTaskActivity',
+  '/relays',
+  '/subscribers',
+  '/plan',
+  '/live',
+];
+
+const executable = chromiumPath();
+if (executable === undefined)
+  process.stderr.write('dashboard: no Chromium here (apt-get install chromium), so its page is not tested\n');
+
+describe.runIf(executable !== undefined)('the dashboard', () => {
+  let system: MigratedSystem;
+  let nats: NatsConnection;
+  let clients: Clients;
+  let traffic: Traffic;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    system = await MigratedSystem.start({ log: () => undefined });
+    nats = await connect({ servers: system.natsUrl });
+    clients = new Clients(system.addresses, 'test');
+    traffic = new Traffic({ clients, users: 2, pauseMs: 60, seed: 7 });
+    await traffic.world.seed(3, 12);
+    traffic.start();
+    browser = await launchChromium(executable ?? '');
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser.close();
+    await traffic.stop();
+    clients.close();
+    await nats.close();
+    await system.stop();
+  });
+
+  beforeEach(async () => {
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(15_000);
+  });
+
+  afterEach(() => page.close());
+
+  async function open(path: string): Promise<void> {
+    await page.goto(`${system.gatewayUrl}${path}#token=${system.operatorToken}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.getByText('Live', { exact: true }).first().waitFor();
+  }
+
+  async function banyan(...args: string[]): Promise<void> {
+    const out: string[] = [];
+    const say = (line: string): void => void out.push(line);
+    const code = await run([...args, '--yes', '--json'], {
+      terminal: { out: say, err: say, confirm: undefined },
+      env: { ...process.env, NATS_URL: system.natsUrl },
+      folder: '/',
+    });
+    expect(code, out.join('\n')).toBe(0);
+  }
+
+  const rungIs = (stage: string): Promise<void> =>
+    page.locator('.ladder [aria-current=step]', { hasText: stage }).waitFor();
+
+  it('lets an operator in by the address that it was given, and keeps no token in it', async () => {
+    await open('/relays');
+    expect(page.url()).toBe(`${system.gatewayUrl}/relays`);
+    await page.goto(`${system.gatewayUrl}/subscribers`);
+    await page.getByRole('heading', { name: 'Subscribers' }).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.getByLabel('Token').fill('not the token');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('alert').getByText('not the operator’s token').waitFor();
+  });
+
+  it('advances an edge and takes it back, with a reason that the audit keeps', async () => {
+    await open(EDGE_PAGE);
+    await rungIs('call');
+    await page.getByRole('button', { name: 'Advance to cache' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Advance to cache' });
+    expect(await dialog.getByRole('button', { name: 'Advance', exact: true }).isDisabled()).toBe(true);
+    await dialog.getByLabel(/Reason/).fill('to warm it up');
+    await dialog.getByLabel(/Your name/).fill('Ada');
+    await dialog.getByRole('button', { name: 'Advance', exact: true }).click();
+    await rungIs('cache');
+    await page
+      .getByText(/in force in \d+ process/)
+      .first()
+      .waitFor();
+
+    await page.keyboard.press('b');
+    await page.getByLabel(/Reason/).fill('enough of it');
+    await page.getByRole('button', { name: 'Take it back' }).click();
+    await rungIs('call');
+    const moves = (await readTrail(nats, { about: EDGE })).map(({ by, why, from, to, outcome }) => {
+      return { by, why, from, to, outcome };
+    });
+    expect(moves).toEqual([
+      { by: 'Ada', why: 'to warm it up', from: 'call', to: 'cache', outcome: 'made' },
+      { by: 'Ada', why: 'enough of it', from: 'cache', to: 'call', outcome: 'made' },
+    ]);
+    await page.getByText('enough of it').first().waitFor();
+  });
+
+  it('shows a change that somebody else makes, and does not overwrite it', async () => {
+    await open(EDGE_PAGE);
+    await page.getByRole('button', { name: 'Advance to cache' }).click();
+    await page.getByLabel(/Reason/).fill('I was first');
+    await banyan('advance', EDGE);
+    const startedMs = performance.now();
+    await rungIs('cache');
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    await page.getByRole('dialog').getByRole('button', { name: 'Advance', exact: true }).click();
+    await page.getByRole('dialog').getByRole('alert').waitFor();
+    await page.keyboard.press('Escape');
+    await rungIs('cache');
+  });
+
+  it('does not let an edge advance that its gate holds, but by force', async () => {
+    await banyan('advance', EDGE, '--force', '--why', 'on with it');
+    await open(EDGE_PAGE);
+    await page.getByRole('button', { name: 'Advance to prefer-replica' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/Reason/).fill('it will be fine');
+    const force = dialog.getByRole('button', { name: 'Force it' });
+    expect(await force.isDisabled()).toBe(true);
+    await dialog.getByText('The gate does not pass.').waitFor();
+    await dialog.getByLabel(/Advance though/).check();
+    await force.click();
+    await rungIs('prefer-replica');
+    await page.getByText('forced').first().waitFor();
+  });
+
+  it('tries a parked key again', async () => {
+    const { projects } = clients;
+    const pool = new pg.Pool({ connectionString: system.databaseUrl('tasks'), max: 1 });
+    await pool.query(`alter table project_replica add constraint no_roof check (name <> 'Roof')`);
+    const { id } = traffic.world.project();
+    await unary(projects.renameProject.bind(projects), { id, name: 'Roof', expectedVersion: 0 });
+    await open('/subscribers');
+    const key = page.getByRole('listitem').filter({ hasText: id });
+    await key.getByText('violates check constraint').waitFor();
+    await key.getByText('tried 5 times').waitFor();
+    await pool.query('alter table project_replica drop constraint no_roof');
+    await pool.end();
+
+    await key.getByRole('button', { name: 'Retry' }).click();
+    await page.getByLabel(/Reason/).fill('the constraint is gone');
+    await page.getByRole('button', { name: 'Retry now' }).click();
+    await page.getByText('No key is parked').waitFor();
+    const trail = await readTrail(nats, { kind: 'parked' });
+    expect(trail.map(({ why, to }) => ({ why, to }))).toEqual([
+      { why: 'the constraint is gone', to: 'retry' },
+    ]);
+  });
+
+  it('says that the gateway is gone, how old all is, and goes on by itself once it is back', async () => {
+    await open('/');
+    process.kill(system.supervisor.pids()['gateway'] ?? 0, 'SIGKILL');
+    await page.getByText(/Last seen .* ago/).waitFor();
+    await page.getByText(/Last seen .* ago/).waitFor({ state: 'hidden' });
+    await page.getByText('Live', { exact: true }).first().waitFor();
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'keeps nobody out on any page, in its %s theme',
+    async (colorScheme) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      const found: Record<string, string[]> = {};
+      for (const path of PAGES) {
+        await open(path);
+        await page.locator('.loading').first().waitFor({ state: 'detached' });
+        found[path] = await axeFindings(page);
+      }
+      expect(found).toEqual(Object.fromEntries(PAGES.map((path) => [path, []])));
+    },
+  );
+});
