@@ -44,7 +44,7 @@ export function ActionDialog({
     acting.value = true;
     problem.value = null;
     try {
-      await perform(reason.value.trim());
+      await perform(reason.value.trim().replaceAll(/\s+/g, ' '));
       onClose();
     } catch (error) {
       problem.value = problemIn(error);

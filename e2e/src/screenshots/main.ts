@@ -66,7 +66,7 @@ async function moveAll(system: MigratedSystem): Promise<void> {
 async function advance({ natsUrl }: MigratedSystem, edge: string, options: string[]): Promise<void> {
   const out: string[] = [];
   const tell = (line: string): void => void out.push(line);
-  const why = ['--force', '--why', 'the evidence is in: on to the next stage', '--by', 'ada'];
+  const why = ['--force', '--reason', 'the evidence is in: on to the next stage', '--by', 'ada'];
   const code = await run(['advance', edge, ...options, ...why, '--yes'], {
     terminal: { out: tell, err: tell, confirm: undefined },
     env: { ...process.env, NATS_URL: natsUrl },
