@@ -158,7 +158,7 @@ describe.runIf(executable !== undefined)('the dashboard', { timeout: 120_000 }, 
     await dialog.getByLabel(/Reason/).fill('it will be fine');
     const force = dialog.getByRole('button', { name: 'Force it' });
     expect(await force.isDisabled()).toBe(true);
-    await dialog.getByText('The gate does not pass.').waitFor();
+    await dialog.getByText('The gate does not pass.', { exact: true }).waitFor();
     await dialog.getByLabel(/Advance though/).check();
     await confirm('Force it');
     await rungIs('prefer-replica');
@@ -196,17 +196,17 @@ describe.runIf(executable !== undefined)('the dashboard', { timeout: 120_000 }, 
     await page.getByText('Live', { exact: true }).first().waitFor();
   });
 
-  it.each(['light', 'dark'] as const)(
-    'keeps nobody out on any page, in its %s theme',
-    async (colorScheme) => {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      const found: Record<string, string[]> = {};
-      for (const path of PAGES) {
-        await open(path);
-        await page.locator('.loading').first().waitFor({ state: 'detached' });
-        found[path] = await axeFindings(page);
+  it('keeps nobody out on any page, in its light theme and its dark one', async () => {
+    const found: Record<string, string[]> = {};
+    for (const path of PAGES) {
+      await open(path);
+      await page.locator('.loading').first().waitFor({ state: 'detached' });
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        found[`${path} ${colorScheme}`] = await axeFindings(page);
       }
-      expect(found).toEqual(Object.fromEntries(PAGES.map((path) => [path, []])));
-    },
-  );
+    }
+    expect(Object.entries(found).filter(([, findings]) => findings.length > 0)).toEqual([]);
+    expect(Object.keys(found)).toHaveLength(2 * PAGES.length);
+  });
 });

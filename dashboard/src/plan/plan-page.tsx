@@ -20,7 +20,7 @@ export function PlanPage() {
   const { data, problem, refresh } = useResource<PlanView>('/plan', { everyMs: EVERY_MS, version: newest });
   return (
     <>
-      <PageHead title={data?.playbook?.name ?? 'Plan'}>{data?.playbook?.description}</PageHead>
+      <PageHead title={data?.playbook?.name ?? 'Plan'}>{fileIn(data?.playbook?.description ?? '')}</PageHead>
       {problem !== null && <Failure problem={problem} />}
       {data === null && problem === null && <Loading what="the plan" lines={6} />}
       {data?.playbook === null && (
@@ -32,6 +32,10 @@ export function PlanPage() {
     </>
   );
 }
+
+/** Where the gateway has it from is of no use elsewhere: the file's name will do. */
+const fileIn = (description: string): string =>
+  /^\S*\/\S*$/.test(description) ? description.slice(description.lastIndexOf('/') + 1) : description;
 
 function Plan({ plan: { steps, run }, onActed }: { plan: PlanView; onActed: () => void }) {
   const done = steps.filter(({ state }) => state === 'done').length;

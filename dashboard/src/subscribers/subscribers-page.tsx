@@ -1,5 +1,5 @@
 import { durationText } from '../format/duration.js';
-import { countText, rateText } from '../format/number.js';
+import { countOf, countText, rateText } from '../format/number.js';
 import { overview } from '../live/live.js';
 import { PageHead } from '../shell/page-head.js';
 import { Badge, type Tone } from '../ui/badge.js';
@@ -78,7 +78,7 @@ function SubscriberLine({ row }: { row: SubscriberRow }) {
         {because !== undefined && <p class="because">{because}</p>}
       </td>
       <td class="number" data-label="Behind">
-        {lagPositions === null ? '–' : `${countText(lagPositions)} pos.`}
+        {lagPositions === null ? '–' : countOf(lagPositions, 'position')}
       </td>
       <td class="number" data-label="Age">
         {stalenessMs === null ? '–' : durationText(stalenessMs)}

@@ -40,7 +40,7 @@ async function main(): Promise<void> {
     await traffic.world.seed(4, 24);
     traffic.start();
     await moveAll(system);
-    await park(system, { clients, traffic });
+    await park(system, clients);
     await wait(CHARTS_MS);
     await takeShots(browser, system, say);
   } finally {
@@ -75,15 +75,12 @@ async function advance({ natsUrl }: MigratedSystem, edge: string, options: strin
   if (code !== 0) throw new Error(`${edge}: ${out.join('\n')}`);
 }
 
-/** One key that fails, as any may. */
-async function park(
-  system: MigratedSystem,
-  { clients: { projects }, traffic }: { clients: Clients; traffic: Traffic },
-): Promise<void> {
+/** One key that fails, as any may: a project that nobody else works on. */
+async function park(system: MigratedSystem, { teams, projects }: Clients): Promise<void> {
   const pool = new pg.Pool({ connectionString: system.databaseUrl('tasks'), max: 1 });
   await pool.query(`alter table project_replica add constraint no_roof check (name <> 'Roof')`);
-  const { id } = traffic.world.project();
-  await unary(projects.renameProject.bind(projects), { id, name: 'Roof', expectedVersion: 0 });
+  const { team } = await unary(teams.createTeam.bind(teams), { name: 'Builders' });
+  await unary(projects.createProject.bind(projects), { teamId: team?.id ?? '', name: 'Roof' });
   await pool.end();
 }
 

@@ -18,9 +18,8 @@ const EDGE = '/edges/tasks:projects.GetProject';
 const SHOTS: readonly Shot[] = [
   { name: 'map', path: '/', theme: 'dark', size: DESK },
   { name: 'map-light', path: '/', theme: 'light', size: DESK },
-  { name: 'edge', path: EDGE, theme: 'dark', size: { width: 1440, height: 1240 } },
+  { name: 'edge', path: EDGE, theme: 'dark', size: { width: 1440, height: 1120 } },
   { name: 'subscribers', path: '/subscribers', theme: 'light', size: DESK },
-  { name: 'plan', path: '/plan', theme: 'dark', size: DESK },
   { name: 'live', path: '/live', theme: 'light', size: DESK },
   { name: 'map-phone', path: '/', theme: 'light', size: PHONE },
   { name: 'edge-phone', path: EDGE, theme: 'dark', size: PHONE },
