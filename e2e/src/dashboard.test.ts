@@ -5,8 +5,8 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { axeFindings } from './browser/axe-findings.js';
-import { chromiumPath, launchChromium } from './browser/chromium.js';
+import { axeFindings } from './dashboard/axe-findings.js';
+import { CHROMIUM, openBrowser } from './gateway/browser.js';
 import { MigratedSystem } from './system.js';
 import { Clients } from './traffic/clients.js';
 import { Traffic } from './traffic/traffic.js';
@@ -26,11 +26,10 @@ const PAGES = [
 /** What happens at once on a quiet machine, and not on a busy one. */
 const PATIENCE_MS = 45_000;
 
-const executable = chromiumPath();
-if (executable === undefined)
+if (CHROMIUM === undefined)
   process.stderr.write('dashboard: no Chromium here (apt-get install chromium), so its page is not tested\n');
 
-describe.runIf(executable !== undefined)('the dashboard', { timeout: 120_000 }, () => {
+describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, () => {
   let system: MigratedSystem;
   let nats: NatsConnection;
   let clients: Clients;
@@ -45,7 +44,7 @@ describe.runIf(executable !== undefined)('the dashboard', { timeout: 120_000 }, 
     traffic = new Traffic({ clients, users: 2, pauseMs: 60, seed: 7 });
     await traffic.world.seed(3, 12);
     traffic.start();
-    browser = await launchChromium(executable ?? '');
+    browser = await openBrowser();
   }, 120_000);
 
   afterAll(async () => {

@@ -4,7 +4,7 @@ import { run } from '@banyan/playbook';
 import { messageOf, wait } from '@banyan/runtime';
 import { unary } from '@banyan/service-host';
 import pg from 'pg';
-import { chromiumPath, launchChromium } from '../browser/chromium.js';
+import { openBrowser } from '../gateway/browser.js';
 import { outliveReaders } from '../outlive-readers.js';
 import { ROOT } from '../root.js';
 import { MigratedSystem } from '../system.js';
@@ -29,13 +29,11 @@ const LOOK_MS = 4_000;
 const CHARTS_MS = 60_000;
 
 async function main(): Promise<void> {
-  const executable = chromiumPath();
-  if (executable === undefined) throw new Error('no Chromium is here: apt-get install chromium');
+  const browser = await openBrowser();
   await mkdir(join(ROOT, 'docs/img'), { recursive: true });
   const system = await MigratedSystem.start({ log: say });
   const clients = new Clients(system.addresses, 'people');
   const traffic = new Traffic({ clients, users: 6, pauseMs: 60, seed: 7 });
-  const browser = await launchChromium(executable);
   try {
     await traffic.world.seed(4, 24);
     traffic.start();
