@@ -9,6 +9,8 @@ export default defineConfig(({ mode }) => {
       target: ['chrome123', 'firefox125', 'safari17.5'],
       assetsInlineLimit: 0,
       reportCompressedSize: false,
+      // How long its plugins took is no news to who installs.
+      rolldownOptions: { checks: { bundlerTimings: false } },
     },
     server: { host: '127.0.0.1', proxy: { '/api': GATEWAY_URL } },
   };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { evidence, noComparisons, queryEdge } from '../testing/query-edge.js';
-import { comparisonsOf, fallbacksOf, strataOf } from './edge-figures.js';
+import { comparisonsOf, fallbacksOf, probesOf, strataOf } from './edge-figures.js';
 
 const NO_FALLBACKS = evidence().fallbacks;
 
@@ -14,6 +14,11 @@ it('counts what was compared under the last change alone, both stages of a ramp 
   });
   const edge = queryEdge({ changeId: 'b', evidence: [before, at, share] });
   expect(comparisonsOf(edge)).toEqual({ ...noComparisons(), equal: 7, late: 1 });
+});
+
+it('tells how much of that only probes asked for', () => {
+  const byProbe = { ...noComparisons(), equal: 2, late: 1 };
+  expect(probesOf(queryEdge({ evidence: [evidence({ byProbe }), evidence({ stage: 'shadow' })] }))).toBe(3);
 });
 
 it('adds up each stratum by itself', () => {

@@ -21,6 +21,10 @@ export function comparisonsOf(edge: QueryOverview): ComparisonCounts {
   return sumCounts(currentEvidence(edge).map(({ comparisons }) => comparisons));
 }
 
+/** How many of those comparisons nobody but a probe asked for. */
+export const probesOf = (edge: QueryOverview): number =>
+  totalOf(sumCounts(currentEvidence(edge).flatMap(({ byProbe }) => byProbe ?? [])));
+
 /** By stratum, by name. */
 export function strataOf(edge: QueryOverview): [stratum: string, counts: ComparisonCounts][] {
   const all = currentEvidence(edge).flatMap(({ strata }) => Object.entries(strata ?? {}));

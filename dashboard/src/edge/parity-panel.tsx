@@ -3,13 +3,14 @@ import { OutcomeBadge } from '../ui/badge.js';
 import { Panel } from '../ui/panel.js';
 import { Empty } from '../ui/state.js';
 import type { ComparisonCounts, ParityRow, QueryOverview } from '../wire.js';
-import { comparisonsOf, currentEvidence, OUTCOMES, strataOf, totalOf } from './edge-figures.js';
+import { comparisonsOf, currentEvidence, OUTCOMES, probesOf, strataOf, totalOf } from './edge-figures.js';
 
 /** How the two answers compare since the last change, in all and by stratum. */
 export function ParityPanel({ edge, rows }: { edge: QueryOverview; rows: readonly ParityRow[] }) {
   const counts = comparisonsOf(edge);
   const total = totalOf(counts);
   const keys = Math.max(0, ...currentEvidence(edge).map(({ keysCompared = 0 }) => keysCompared));
+  const probes = probesOf(edge);
   const whole = rows.find(({ stratum }) => stratum === null);
   return (
     <Panel
@@ -25,6 +26,7 @@ export function ParityPanel({ edge, rows }: { edge: QueryOverview; rows: readonl
           <p>
             {countOf(total, 'comparison')}
             {keys > 0 && `, ${countOf(keys, 'key')}`}
+            {probes > 0 && `, ${countText(probes)} asked by probes`}
             {whole !== undefined && <Confidence row={whole} />}
           </p>
           <OutcomeBar counts={counts} total={total} />
