@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { layoutOf, smoothPath, type Box, type LayoutSizes } from './layout.js';
+import { layoutOf, smoothPath, type Box, type Layout, type LayoutSizes } from './layout.js';
 
 const SIZES: LayoutSizes = {
   node: { width: 180, height: 90 },
@@ -36,6 +36,23 @@ function inside({ x, y, width, height }: Box, layout: { width: number; height: n
   );
 }
 
+/** Where edges begin and end along one side of a service, and that side's ends, in order. */
+function alongSide(
+  { nodes, edges }: Layout,
+  name: string,
+  { side, across }: { side: 'x' | 'y'; across: 'x' | 'y' },
+): number[] {
+  const box = nodes.get(name)!;
+  const size = { x: box.width, y: box.height };
+  const own = edges.flatMap(({ edge, points }) => {
+    const [caller, provider] = edge.split(/ -> |\./);
+    return [...(caller === name ? [points[0]!] : []), ...(provider === name ? [points.at(-1)!] : [])];
+  });
+  const there = own.filter((point) => point[side] > box[side]).map((point) => point[across]);
+  const [from, to] = [box[across] - size[across] / 2, box[across] + size[across] / 2];
+  return [from, ...there.sort((a, b) => a - b), to];
+}
+
 describe.each(['LR', 'TB'] as const)('a map drawn %s', (direction) => {
   const layout = layoutOf(['gateway'], EDGES, { ...SIZES, direction });
   const boxes = [...layout.nodes.values(), ...layout.edges.map(({ label }) => label)];
@@ -51,15 +68,23 @@ describe.each(['LR', 'TB'] as const)('a map drawn %s', (direction) => {
     expect(boxes.filter((box) => !inside(box, layout))).toEqual([]);
   });
 
-  it('leads each edge from its caller’s side through its label to its provider’s, each end at a place of its own', () => {
+  it('leads each edge from its caller’s side through its label to its provider’s', () => {
     for (const { edge, points, label } of layout.edges) {
       const [caller, provider] = edge.split(/ -> |\./);
       expect(isOnSide(points[0]!, layout.nodes.get(caller!)!)).toBe(true);
       expect(isOnSide(points.at(-1)!, layout.nodes.get(provider!)!)).toBe(true);
       expect(points.some(({ x, y }) => Math.hypot(x - label.x, y - label.y) < 1)).toBe(true);
     }
-    const ends = layout.edges.flatMap(({ points }) => [points[0], points.at(-1)]);
-    expect(new Set(ends.map((end) => JSON.stringify(end))).size).toBe(2 * EDGES.length);
+  });
+
+  it('spaces the ends of edges evenly along a service’s side', () => {
+    const axes =
+      direction === 'LR' ? ({ side: 'x', across: 'y' } as const) : ({ side: 'y', across: 'x' } as const);
+    for (const name of ['tasks', 'projects', 'teams']) {
+      const places = alongSide(layout, name, axes);
+      const gaps = places.slice(1).map((place, i) => place - places[i]!);
+      expect(Math.max(...gaps) - Math.min(...gaps)).toBeLessThan(0.01);
+    }
   });
 });
 
