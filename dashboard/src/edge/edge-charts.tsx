@@ -14,14 +14,19 @@ export function EdgeCharts({ edge, known }: { edge: EdgeOverview; known: Series 
     everyMs: EVERY_MS,
   });
   const series = data ?? known;
+  const isQuery = edge.kind === 'query';
   return (
-    <Panel title="Both paths, last 15 minutes" wide>
+    <Panel title={isQuery ? 'Both paths, last 15 minutes' : 'Last 15 minutes'} wide>
       {problem !== null && data === null && <Failure problem={problem} />}
       <div class="charts">
-        <Latency series={series} />
+        {isQuery && <Latency series={series} />}
         <Rates series={series} kind={edge.kind} />
-        <Errors series={series} />
-        {edge.kind === 'query' && <Freshness series={series} budgetMs={edge.freshness?.budgetMs} />}
+        <Errors series={series} kind={edge.kind} />
+        {edge.kind === 'query' ? (
+          <Freshness series={series} budgetMs={edge.freshness?.budgetMs} />
+        ) : (
+          <Behind series={series} />
+        )}
       </div>
     </Panel>
   );
@@ -43,30 +48,32 @@ function Latency({ series }: { series: Series }) {
   );
 }
 
-function Rates({ series, kind }: { series: Series; kind: EdgeOverview['kind'] }) {
-  return (
-    <TimeChart
-      title={kind === 'query' ? 'Calls' : 'Effects'}
-      at={series.at}
-      format={rateText}
-      lines={[
-        { name: kind === 'query' ? 'calls' : 'effects', values: series.callRate, colour: 'call' },
-        { name: 'fallbacks', values: series.fallbackRate, colour: 'warn', dashed: true },
-      ]}
-    />
-  );
+interface RatesProps {
+  series: Series;
+  kind: EdgeOverview['kind'];
 }
 
-function Errors({ series }: { series: Series }) {
+function Rates({ series, kind }: RatesProps) {
+  const calls = { name: 'calls', values: series.callRate, colour: 'call' } as const;
+  const fallbacks = { name: 'fallbacks', values: series.fallbackRate, colour: 'warn', dashed: true } as const;
+  const lines = kind === 'query' ? [calls, fallbacks] : [calls];
+  return <TimeChart title="Calls" at={series.at} format={rateText} lines={lines} />;
+}
+
+function Errors({ series, kind }: RatesProps) {
+  const call = { name: 'call', values: series.errorRate, colour: 'bad' } as const;
+  const replica = { name: 'replica', values: series.replicaErrorRate, colour: 'bad', dashed: true } as const;
+  const lines = kind === 'query' ? [call, replica] : [call];
+  return <TimeChart title="Errors" at={series.at} format={rateText} lines={lines} />;
+}
+
+function Behind({ series }: { series: Series }) {
   return (
     <TimeChart
-      title="Errors"
+      title="Receiver behind"
       at={series.at}
-      format={rateText}
-      lines={[
-        { name: 'call', values: series.errorRate, colour: 'bad' },
-        { name: 'replica', values: series.replicaErrorRate, colour: 'bad', dashed: true },
-      ]}
+      format={durationText}
+      lines={[{ name: 'age', values: series.stalenessMs, colour: 'replica' }]}
     />
   );
 }
