@@ -74,6 +74,8 @@ describe('the operator API', () => {
     const { cookie, header } = await signIn();
     expect(header).toMatch(/Path=\/api\/operator; HttpOnly; SameSite=Strict/);
     expect((await ask('/overview', { headers: { cookie } })).status).toBe(200);
+    const proxied = { cookie, authorization: 'Basic YW5uOnNlY3JldA==' };
+    expect((await ask('/overview', { headers: proxied })).status).toBe(200);
     expect(await (await ask('/session', { headers: { cookie } })).json()).toMatchObject({
       authenticated: true,
     });

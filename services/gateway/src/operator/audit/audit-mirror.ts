@@ -10,6 +10,7 @@ import { jetstream, jetstreamManager, JetStreamApiCodes, JetStreamApiError } fro
 import { messageOf, wait, type Logger } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { BrokerView } from '../look/broker-view.js';
+import { brokerAway } from '../operator-problem.js';
 import type { AuditPage, AuditRow } from '../wire.js';
 
 /** So many entries are kept here, the latest; `banyan history` reads all. */
@@ -46,9 +47,10 @@ export class AuditMirror {
     broker.onConnected(() => this.notice());
   }
 
-  /** Newest first. What is known, if the broker is away. @throws BanyanError BANYAN_CONTROL_UNREACHABLE */
+  /** Newest first. What is known, while the broker is away. @throws ProblemError 503 if nothing was ever read */
   async rows(): Promise<AuditRow[]> {
     await this.#refresh();
+    if (this.#toldSeq === undefined) throw brokerAway();
     const places = new Map(this.#logged.map(({ seq, entry }) => [entry.id, seq]));
     const entries = this.#logged.map(({ entry }) => entry);
     const trail = trailOf(entries, this.#stored, Date.now());
@@ -90,21 +92,30 @@ export class AuditMirror {
 
   /** One reading after the other. */
   async #refresh(): Promise<void> {
-    const reading = this.#reading.then(() => this.#read());
-    this.#reading = reading.catch(() => undefined);
-    await reading;
+    this.#reading = this.#reading
+      .then(() => this.#read())
+      .catch((error: unknown) => {
+        this.#logger.debug('the audit log could not be read', { error: messageOf(error) });
+      });
+    await this.#reading;
   }
 
   async #read(): Promise<void> {
     const connection = this.#broker.connection;
     if (connection === undefined) return;
     const state = await stateOf(connection);
-    if (state?.created !== this.#created) this.#logged = [];
-    this.#created = state?.created ?? '';
+    if (state?.created !== this.#created) this.#beginAnew(state?.created ?? '');
     if (state !== undefined) await this.#readFrom(connection, state.lastSeq);
     if (state !== undefined) this.#listenTo(connection);
     this.#toldSeq ??= state?.lastSeq ?? 0;
     this.#stored = await storedChanges(connection);
+  }
+
+  /** It is another stream than the one that was read: nothing of it was told yet. */
+  #beginAnew(created: string): void {
+    if (this.#created !== '') this.#toldSeq = 0;
+    this.#created = created;
+    this.#logged = [];
   }
 
   async #readFrom(connection: NatsConnection, lastSeq: number): Promise<void> {

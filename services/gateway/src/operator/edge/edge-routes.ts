@@ -55,14 +55,22 @@ export function edgeRoutes(api: Api, desk: OperatorDesk): void {
   };
   api.post('/edges/:edge/advance', { schema: up }, (request): Promise<StageMoved> => {
     const { params, body, operator } = request;
-    return asked(() => advance(desk.connection, { ...params, by: operator.name, request: body }, desk.gate));
+    const move = { ...params, by: operator.name, request: body };
+    return settled(desk, () => advance(desk.connection, move, desk.gate));
   });
 
   const down = { ...described('edges', 'Moves it down; that needs no gate.'), params: ByEdge, body: Back };
   api.post('/edges/:edge/back', { schema: down }, (request): Promise<StageMoved> => {
     const { params, body, operator } = request;
-    return asked(() => back(desk.connection, { ...params, by: operator.name, request: body }));
+    return settled(desk, () => back(desk.connection, { ...params, by: operator.name, request: body }));
   });
+}
+
+/** Who has moved an edge sees it where it was moved to. */
+async function settled(desk: OperatorDesk, move: () => Promise<StageMoved>): Promise<StageMoved> {
+  const moved = await asked(move);
+  await desk.looker.settle();
+  return moved;
 }
 
 function readingRoutes(api: Api, desk: OperatorDesk): void {

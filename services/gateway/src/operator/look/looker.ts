@@ -1,6 +1,6 @@
 import { STAGE_BUCKET, type GateOptions, type ProcessReport } from '@banyan/control';
 import { decodeHeartbeat, type Heartbeat } from '@banyan/contracts';
-import { Loop, messageOf, Wakeup, type Logger, type Round } from '@banyan/runtime';
+import { Loop, messageOf, wait, Wakeup, type Logger, type Round } from '@banyan/runtime';
 import type { Plan } from '@banyan/playbook';
 import type { NatsConnection, Subscription } from '@nats-io/nats-core';
 import { SeriesStore } from '../series/series-store.js';
@@ -12,6 +12,10 @@ import { nothingYet, OverviewMaker } from './overview-maker.js';
 const EVERY_MS = 1_000;
 /** For so long after a request somebody counts as looking, in ms. */
 const WANTED_MS = 30_000;
+/** An overview of so long ago is answered as it is, in ms. */
+const FRESH_MS = 3_000;
+/** Between two looks at the stage bucket while it changes, in ms. */
+const PAUSE_MS = 100;
 const MOST_SOURCES = 1_000;
 
 export interface LookerOptions {
@@ -45,6 +49,8 @@ export class Looker {
   #changes = 0;
   #changing: Promise<void> | undefined;
   #wantedUntilMs = 0;
+  /** When everything was asked last. */
+  #lookedMs = -Infinity;
   #collected: Collected | undefined;
   #overview: Overview | undefined;
   #waiting: (() => void)[] = [];
@@ -83,11 +89,11 @@ export class Looker {
     return this.#collected?.reports ?? [];
   }
 
-  /** What is known now: of the last second, if the broker is there and anybody looks already; else of a round of its own. */
+  /** What is known, if it is of the last seconds; else what the next round finds, if the broker is there. */
   async look(): Promise<Overview> {
-    const isWatched = this.#isWanted;
     this.#wantedUntilMs = Date.now() + WANTED_MS;
-    if (isWatched || this.#broker.connection === undefined) return this.known;
+    const isNew = performance.now() - this.#lookedMs < FRESH_MS;
+    if (isNew || this.#broker.connection === undefined) return this.known;
     const seen = new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#wakeup.ring();
     await seen;
@@ -122,6 +128,7 @@ export class Looker {
     this.series.add(collected.reports, Date.now());
     // What was read of the bucket may be older than what was told of a change meanwhile.
     const newer = before === this.#changes ? {} : await collectRecords(connection);
+    this.#lookedMs = performance.now();
     this.#tell({ ...collected, ...newer });
     this.#told();
   }
@@ -133,6 +140,7 @@ export class Looker {
       const connection = this.#broker.connection;
       if (!this.#isWanted || this.#collected === undefined || connection === undefined) return;
       this.#tell({ ...this.#collected, ...(await collectRecords(connection)) });
+      if (seen !== this.#changes) await wait(PAUSE_MS);
     }
   }
 
@@ -176,6 +184,12 @@ export class Looker {
     });
     this.#subscriptions = [changed, heard];
     this.#wakeup.ring();
+  }
+
+  /** Has what is known include a change that was just made. */
+  async settle(): Promise<void> {
+    this.#onChange();
+    await this.#changing;
   }
 
   #onChange(): void {

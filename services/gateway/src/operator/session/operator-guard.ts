@@ -42,9 +42,10 @@ export class OperatorGuard {
 
   /** Who makes a request. @throws ProblemError 401, 403, 429 */
   admit(request: FastifyRequest): Operator {
-    const { authorization } = request.headers;
-    if (authorization !== undefined) {
-      this.checkToken(request, authorization.replace(/^Bearer /i, ''));
+    // Anything else in that header is between the browser and a proxy.
+    const shown = /^Bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1];
+    if (shown !== undefined) {
+      this.checkToken(request, shown);
       return { name: nameOf(request) ?? 'operator', session: undefined };
     }
     const session = this.sessionOf(request);
