@@ -3,6 +3,7 @@ import { BrokerConnection } from '@banyan/edge';
 import { BanyanError, messageOf } from '@banyan/runtime';
 import type { FastifyInstance } from 'fastify';
 import { gatewayApp } from './app.js';
+import { Connections } from './guards/connections.js';
 import { resolveGatewayOptions, type GatewayConfig, type GatewayOptions } from './gateway-options.js';
 import { LiveHub } from './live/live-hub.js';
 import { resolveLiveOptions, type LiveOptions } from './live/live-options.js';
@@ -48,6 +49,7 @@ class RunningGateway implements Gateway {
   readonly #live: LiveOptions;
   readonly #hub: LiveHub;
   #app: FastifyInstance | undefined;
+  #connections: Connections | undefined;
   #address = '';
   #stopped: Promise<void> | undefined;
 
@@ -83,6 +85,7 @@ class RunningGateway implements Gateway {
     this.#stages.start();
     void this.#reporter.start();
     this.#hub.start();
+    this.#connections = new Connections(this.#app.server);
     this.#address = await listening(this.#app, this.#options.address);
   }
 
@@ -106,7 +109,7 @@ class RunningGateway implements Gateway {
     const { drainMs, logger } = this.#options;
     const overdue = setTimeout(() => {
       logger.warn('requests cut off', { drainMs });
-      app.server.closeAllConnections();
+      this.#connections?.destroyAll();
     }, drainMs);
     await app.close();
     clearTimeout(overdue);

@@ -20,7 +20,7 @@ export class SeenTokens {
     const at = token.lastIndexOf('@');
     const key = at < 0 ? '*' : token.slice(0, at);
     const known = this.#tokens.get(key);
-    if (known !== undefined && numberAfter(known, at) > numberAfter(token, at)) return;
+    if (known !== undefined && isLater(known, token, at)) return;
     this.#tokens.delete(key);
     this.#tokens.set(key, token);
   }
@@ -34,7 +34,13 @@ export class SeenTokens {
   }
 }
 
-/** The version of a token, the time of a `*`. */
-function numberAfter(token: string, at: number): number {
-  return Number(/^\d+/.exec(token.slice(at < 0 ? 2 : at + 1))?.[0] ?? 0);
+/** Whether the first is of a later version, or of a later history whatever its version; of `*`, of a later time. */
+function isLater(known: string, token: string, at: number): boolean {
+  if (at < 0) return numberAt(known, 2) > numberAt(token, 2);
+  const [a, b] = [epochOf(known), epochOf(token)];
+  if (a !== 0 && b !== 0 && a !== b) return a > b;
+  return numberAt(known, at + 1) > numberAt(token, at + 1);
 }
+
+const numberAt = (token: string, index: number): number => Number(/^\d+/.exec(token.slice(index))?.[0] ?? 0);
+const epochOf = (token: string): number => Number(/~(\d+)(?:\+\d+)?$/.exec(token)?.[1] ?? 0);

@@ -11,7 +11,9 @@ import { TaskAssignedEvent, TaskRenamedEvent, TaskState, type TaskRenamed } from
 import { FlagStore, planFlag } from '@banyan/control';
 import { startNats, type NatsServer } from '@banyan/devstack';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { FastifyRequest } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { GatewayConfig } from '../gateway-options.js';
 import { startGateway, type Gateway } from '../gateway.js';
 import { LiveSocket, type Frame } from '../testing/live-socket.js';
 import { TestStreams } from '../testing/test-streams.js';
@@ -30,7 +32,7 @@ const LIVE: Partial<LiveOptions> = {
   mayWatch: ({ resource }) => resource !== 'task/secret',
 };
 
-async function start(live: Partial<LiveOptions> = {}): Promise<Gateway> {
+async function start(live: Partial<LiveOptions> = {}, more: Partial<GatewayConfig> = {}): Promise<Gateway> {
   const started = await startGateway({
     ...{ teamsAddress: '127.0.0.1:1', projectsAddress: '127.0.0.1:1', tasksAddress: '127.0.0.1:1' },
     ...{
@@ -39,6 +41,7 @@ async function start(live: Partial<LiveOptions> = {}): Promise<Gateway> {
       live: { ...LIVE, ...live },
       drainMs: 500,
     },
+    ...more,
   });
   const state = async () => (await fetch(`http://${started.address}/api/live`)).json();
   await vi.waitFor(async () => expect(await state()).toMatchObject({ flowing: true }), { timeout: 10_000 });
@@ -201,6 +204,45 @@ describe('a gateway that starts anew', () => {
       ['future', 'gone'],
     ]);
     await anew.stop();
+  });
+});
+
+describe('a stream that lacks an event', () => {
+  it('has everybody read anew, and go on with what comes after', async () => {
+    const socket = await open();
+    socket.subscribe('list', 'tasks');
+    await eventually(() => socket.of('refetch')).toHaveLength(1);
+    streams.skip('tasks', 1);
+    await rename('after the gap');
+    await eventually(() => socket.of('refetch').at(-1)).toMatchObject({ reason: 'gone', position: end() });
+    await rename('next');
+    await eventually(() => keys(socket.of('event'))).toEqual(['next']);
+  });
+});
+
+describe('a gateway that hears nothing of its sources', () => {
+  it('has everybody poll until it does again, whatever the flag says', async () => {
+    const socket = await open();
+    streams.stop();
+    expect(await socket.closed).toBe(4000);
+    streams.start();
+    const state = async () => (await fetch(`http://${gateway.address}/api/live`)).json();
+    await eventually(state).toMatchObject({ mode: 'push', flowing: true });
+  });
+});
+
+describe('who may open a socket', () => {
+  const refusal = (at: Gateway, headers: Record<string, string> = {}): Promise<number> =>
+    new LiveSocket(`ws://${at.address}/api/live`, headers).refused;
+
+  it('is decided before the upgrade: by origin, by who it is, and by how many there are', async () => {
+    const authenticate = ({ headers }: FastifyRequest) => (headers['x-who'] === 'nobody' ? undefined : 'ann');
+    const strict = await start({ maxClients: 1 }, { authenticate });
+    expect(await refusal(strict, { origin: 'https://evil.example' })).toBe(403);
+    expect(await refusal(strict, { 'x-who': 'nobody' })).toBe(401);
+    await open('/api/live', strict);
+    expect(await refusal(strict)).toBe(503);
+    await strict.stop();
   });
 });
 

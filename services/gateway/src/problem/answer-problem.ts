@@ -21,6 +21,9 @@ export function answerProblems(app: FastifyInstance, logger: Logger): void {
 
 export function sendProblem(reply: FastifyReply, told: Problem): FastifyReply {
   if (told.status === 503) void reply.header('retry-after', '1');
+  const { raw, socket } = reply.request;
+  // Nobody else ends a connection that was to become a WebSocket.
+  if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => socket.end());
   return reply
     .status(told.status)
     .header('cache-control', 'no-store')

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 
 /** A frame of the gateway, as far as tests look into it. */
@@ -21,10 +22,18 @@ export class LiveSocket {
   readonly frames: Frame[] = [];
   readonly socket: WebSocket;
   readonly closed: Promise<number>;
+  /** With which status, where it is not let in. */
+  readonly refused: Promise<number>;
 
-  constructor(url: string) {
-    this.socket = new WebSocket(url);
-    this.closed = once(this.socket, 'close').then(([code]) => Number(code));
+  constructor(url: string, headers: Record<string, string> = {}) {
+    this.socket = new WebSocket(url, { headers });
+    this.closed = new Promise((resolve) => this.socket.on('close', resolve));
+    this.refused = new Promise((resolve) => {
+      this.socket.on('unexpected-response', (_request, { statusCode = 0 }: IncomingMessage) => {
+        this.socket.terminate();
+        resolve(statusCode);
+      });
+    });
     this.socket.on('error', () => undefined);
     this.socket.on('message', (data: Buffer) => {
       const frame = JSON.parse(data.toString()) as Frame;

@@ -18,12 +18,12 @@ const BEAT_MS = 100;
 export class TestStreams {
   readonly #nats: NatsConnection;
   readonly #sources = new Map<string, TestStream>();
-  readonly #beating: NodeJS.Timeout;
+  #beating: NodeJS.Timeout | undefined;
 
   private constructor(nats: NatsConnection, sources: readonly string[]) {
     this.#nats = nats;
     for (const source of sources) this.#sources.set(source, new TestStream(nats, source));
-    this.#beating = setInterval(() => this.beat(), BEAT_MS);
+    this.start();
   }
 
   static async create(nats: NatsConnection, sources: readonly string[]): Promise<TestStreams> {
@@ -55,6 +55,11 @@ export class TestStreams {
 
   beat(): void {
     for (const stream of this.#sources.values()) stream.beat();
+  }
+
+  /** Sends heartbeats, as relays do. */
+  start(): void {
+    this.#beating = setInterval(() => this.beat(), BEAT_MS);
   }
 
   stop(): void {
