@@ -315,6 +315,7 @@ describe.skipIf(CHROMIUM === undefined)('the board in a browser', () => {
     expect(performance.now() - startedMs).toBeLessThan(1000);
     expect(await namesIn(two, 'Push')).toEqual([name]);
     expect(await two.title()).toBe('Board · Banyan');
+    expect(await two.getByLabel('Members').textContent()).toBe('ann');
     await two.getByRole('region', { name: 'Push' }).getByRole('listitem').press('ArrowRight');
     await one.getByRole('region', { name: 'Push' }).getByRole('button', { name: '← Reopen' }).waitFor();
     await cardsIn(two, 'Polling').waitFor();

@@ -164,7 +164,7 @@ class Board {
     const about = `teamId=${encodeURIComponent(id)}`;
     this.#projects = new ListStore<Project>(`projects?${about}`, () => this.#showProjects());
     this.#follow('projects', this.#projects);
-    this.#members = new ListStore<Member>(`members?${about}`, () => this.#showTasks());
+    this.#members = new ListStore<Member>(`teams/${encodeURIComponent(id)}/members`, () => this.#showTasks());
     this.#follow('members', this.#members);
     this.#showProjects();
   }

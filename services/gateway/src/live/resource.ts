@@ -22,42 +22,40 @@ interface Kind {
   aggregate: string;
   /** Which fields a list may be narrowed by. */
   fields: readonly string[];
-  /** What items of the list have anyway. */
-  always?: Facets;
-  /** Fields without which there is no such list. */
-  required?: readonly string[];
 }
 
-const LISTS: Record<string, Kind> = {
-  teams: { source: 'teams', aggregate: 'team', fields: [] },
-  members: {
-    source: 'teams',
-    aggregate: 'membership',
-    fields: ['teamId'],
-    always: { state: 'active' },
-    required: ['teamId'],
-  },
-  projects: { source: 'projects', aggregate: 'project', fields: ['teamId'] },
-  tasks: { source: 'tasks', aggregate: 'task', fields: ['projectId', 'assigneeId'] },
-};
+// Maps, so that nobody asks for `constructor`.
+const LISTS: ReadonlyMap<string, Kind> = new Map([
+  ['teams', { source: 'teams', aggregate: 'team', fields: [] }],
+  ['projects', { source: 'projects', aggregate: 'project', fields: ['teamId'] }],
+  ['tasks', { source: 'tasks', aggregate: 'task', fields: ['projectId', 'assigneeId'] }],
+]);
 
-const ONES: Record<string, Pick<Kind, 'source' | 'aggregate'>> = {
-  team: { source: 'teams', aggregate: 'team' },
-  member: { source: 'teams', aggregate: 'membership' },
-  project: { source: 'projects', aggregate: 'project' },
-  task: { source: 'tasks', aggregate: 'task' },
-};
+type Origin = Pick<Kind, 'source' | 'aggregate'>;
+
+const MEMBER: Origin = { source: 'teams', aggregate: 'membership' };
+
+const ONES: ReadonlyMap<string, Origin> = new Map([
+  ['team', { source: 'teams', aggregate: 'team' }],
+  ['member', MEMBER],
+  ['project', { source: 'projects', aggregate: 'project' }],
+  ['task', { source: 'tasks', aggregate: 'task' }],
+]);
 
 const ONE = /^([a-z]+)\/([A-Za-z0-9._-]{1,140})$/;
 const LIST = /^([a-z]+)(?:\?(.*))?$/;
+const MEMBERS = /^teams\/([A-Za-z0-9_-]{1,64})\/members$/;
 
 /** Reads a resource; undefined if there is none such. */
 export function parseResource(text: string): Resource | undefined {
   const [, one = '', id = ''] = ONE.exec(text) ?? [];
-  const kind = ONES[one];
+  const kind = ONES.get(one);
   if (kind !== undefined) return resource(text, kind, { id });
+  const [, teamId] = MEMBERS.exec(text) ?? [];
+  // The list of a team's members has those only who are in it now.
+  if (teamId !== undefined) return resource(text, MEMBER, { teamId, state: 'active' });
   const [, list = '', query = ''] = LIST.exec(text) ?? [];
-  const lists = LISTS[list];
+  const lists = LISTS.get(list);
   return lists === undefined ? undefined : listResource(text, lists, query);
 }
 
@@ -65,16 +63,10 @@ function listResource(text: string, kind: Kind, query: string): Resource | undef
   const given = [...new URLSearchParams(query)].filter(([, value]) => value !== '');
   const names = given.map(([name]) => name);
   const isKnown = names.every((name) => kind.fields.includes(name)) && new Set(names).size === names.length;
-  const isWhole = kind.required?.every((name) => names.includes(name)) ?? true;
-  if (!isKnown || !isWhole) return undefined;
-  return resource(text, kind, { ...Object.fromEntries(given), ...kind.always });
+  return isKnown ? resource(text, kind, Object.fromEntries(given)) : undefined;
 }
 
-function resource(
-  text: string,
-  { source, aggregate }: Kind | (typeof ONES)[string],
-  filter: Facets,
-): Resource {
+function resource(text: string, { source, aggregate }: Origin, filter: Facets): Resource {
   const [first] = Object.entries(filter);
   return { text, source, aggregate, filter, indexKey: indexKey(aggregate, first) };
 }

@@ -40,7 +40,8 @@ export class TestStreams {
   /** Publishes events of one source; resolves when its stream has them. */
   async publish<T>(event: EventDefinition<T>, ...data: T[]): Promise<void> {
     const stream = this.#sources.get(event.source);
-    await Promise.all(data.map((each) => stream?.publish(event, each)));
+    if (stream === undefined) throw new Error(`there is no stream of ${event.source}`);
+    await Promise.all(data.map((each) => stream.publish(event, each)));
   }
 
   /** The n of the last event. */
