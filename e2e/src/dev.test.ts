@@ -70,7 +70,7 @@ describe('npm run dev', () => {
     expect({ ...(await dev.description()), processes: {} }).toEqual({ ...before, processes: {} });
   }
 
-  it('describes itself as tools expect it, and refuses a second one', async () => {
+  it('describes itself as tools expect it, refuses a second one, and stops everything on Ctrl-C', async () => {
     const url = expect.stringMatching(/^postgres:\/\/postgres:\S+@127\.0\.0\.1:\d+\/(teams|projects|tasks)$/);
     const address = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
     const pid = expect.any(Number);
@@ -79,12 +79,17 @@ describe('npm run dev', () => {
       nats: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/),
       grpc: { teams: address, projects: address, tasks: address },
       gateway: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      dashboard: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{20,}$/),
       natsStore: expect.stringMatching(/^\/.*\/jetstream$/),
       processes: Object.fromEntries(PROCESSES.map((name) => [name, pid])),
     });
     await expect(DevProcess.start(folder.path)).rejects.toThrow(
       new RegExp(`runs here already: .*dev\\.lock is held by process ${dev.pid}`),
     );
+    const { processes } = await dev.description();
+    expect(await dev.end('SIGINT')).toMatchObject({ code: 0, signal: null });
+    expect(existsSync(dev.file)).toBe(false);
+    await noneRuns([...Object.values(processes), dev.pid]);
   });
 
   it('brings back each process that is killed, where it was, and neither loses nor doubles an event', async () => {
@@ -111,11 +116,4 @@ describe('npm run dev', () => {
     await work(await dev.description());
     await expectBalance(await dev.description());
   }, 60_000);
-
-  it('stops everything on Ctrl-C, and takes its description away', async () => {
-    const { processes } = await dev.description();
-    expect(await dev.end('SIGINT')).toMatchObject({ code: 0, signal: null });
-    expect(existsSync(dev.file)).toBe(false);
-    await noneRuns([...Object.values(processes), dev.pid]);
-  });
 });

@@ -47,13 +47,13 @@ async function banyan(...args: string[]): Promise<{ code: number; out: string }>
 }
 
 /** Moves an edge without waiting for its gate: gates under traffic are what the demo shows. */
-async function advance(edge: string): Promise<void> {
-  const { code, out } = await banyan('advance', edge, '--yes', '--force', '--reason', 'a test');
+async function advance(edge: string, to: string): Promise<void> {
+  const { code, out } = await banyan('advance', edge, '--to', to, '--yes', '--force', '--reason', 'a test');
   expect(code, out).toBe(0);
 }
 
 async function allAdvance(stage: string): Promise<void> {
-  for (const edge of EDGES) await advance(edge);
+  for (const edge of EDGES) await advance(edge, stage);
   await expectAllAt(stage);
 }
 

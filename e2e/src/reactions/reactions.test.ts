@@ -20,7 +20,7 @@ it(
   { timeout: 180_000 },
   async () => {
     const outcome = await ReactionChaos.run(
-      { ...COMMON, count: 3_000, stages: ['dual', 'event'] },
+      { ...COMMON, count: 1_500, stages: ['dual', 'event'] },
       { database, nats },
     );
     expect(outcome).toMatchObject({ ok: true, missing: 0, twice: 0 });
@@ -35,7 +35,7 @@ it(
     const outcome = await ReactionChaos.run(
       {
         ...COMMON,
-        count: 2_000,
+        count: 1_000,
         stages: ['call', 'dual', 'event', 'dual'],
       },
       { database, nats },

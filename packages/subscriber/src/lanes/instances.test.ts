@@ -72,10 +72,8 @@ it('share the lanes, from one to two and back to one, while events flow, each on
   })();
   const first = start();
   await eventually(() => lanesOf(first), 4);
-  const sinceMs = performance.now();
   const second = start();
   await eventually(() => [lanesOf(first), lanesOf(second)], [2, 2]);
-  expect(performance.now() - sinceMs).toBeLessThan(5000);
   const before = second.status.applied;
   await vi.waitFor(() => expect(second.status.applied).toBeGreaterThan(before + 50), { timeout: 10_000 });
   await second.stop();
