@@ -88,7 +88,8 @@ it('does each reaction once, the chain of archiving included, while all three ed
   });
   await Promise.all(users);
   stop.abort();
-  for (const flipped of await Promise.all(flips)) expect(flipped).toBeGreaterThan(6);
+  // Up to event and down again, at least.
+  for (const flipped of await Promise.all(flips)) expect(flipped).toBeGreaterThan(3);
 
   const open = `select project_id as id, count(*) filter (where state = 'open')::int as open from task group by 1`;
   const counted = async () => {

@@ -5,10 +5,13 @@ import { nextTheme, theme, type Theme } from '../ui/theme.js';
 
 const ICONS: Readonly<Record<Theme, IconName>> = { system: 'system', light: 'sun', dark: 'moon' };
 
-/** What concerns the page itself, not the system. */
+/** What concerns the page itself, not the system; and the way to the gateway's other page. */
 export function Controls() {
   return (
     <div class="controls">
+      <a class="button button-quiet" href="/board/" aria-label="The board" title="The board">
+        <Icon name="board" />
+      </a>
       <Control icon={ICONS[theme.value]} label={`Theme: ${theme.value}. Change`} onClick={nextTheme} />
       <Control icon="keyboard" label="Keyboard shortcuts" onClick={openHelp} />
       <Control icon="leave" label="Sign out" onClick={() => void signOut()} />
