@@ -6,6 +6,8 @@ import { ROOT } from '../root.js';
 export interface Pace {
   /** The share of the answers that may differ, of which the gates have to be sure. */
   maxDisagreement: number;
+  /** Effects that must have been seen before calls go: rare ones come once a second here. */
+  minReactions: number;
   soakMs: number;
 }
 
@@ -15,8 +17,8 @@ export function demoPlan(pace: Pace): Plan {
   return { ...plan, steps: plan.steps.map((step) => atPace(step, pace)) };
 }
 
-function atPace(step: PlanStep, { maxDisagreement, soakMs }: Pace): PlanStep {
+function atPace(step: PlanStep, { soakMs, ...gate }: Pace): PlanStep {
   const { action } = step;
   if (action.do !== 'advance') return step;
-  return { ...step, action: { ...action, soakMs, gate: { ...action.gate, maxDisagreement } } };
+  return { ...step, action: { ...action, soakMs, gate: { ...action.gate, ...gate } } };
 }

@@ -39,8 +39,8 @@ export function readOptions(): Options | 'help' {
   const { json, keep, quick, seed, help } = values;
   if (help) return 'help';
   if (!/^\d{1,9}$/.test(seed)) throw new Error(`--seed must be a whole number, not ${JSON.stringify(seed)}`);
-  const pace = quick ? QUICK : { maxDisagreement: 0.02, soakMs: 1000 };
+  const pace = quick ? QUICK : { maxDisagreement: 0.02, minReactions: 20, soakMs: 1000 };
   return { json, keep, seed: Number(seed), shownMs: quick ? 1000 : 5000, pace };
 }
 
-const QUICK: Pace = { maxDisagreement: 0.09, soakMs: 200 };
+const QUICK: Pace = { maxDisagreement: 0.09, minReactions: 10, soakMs: 200 };

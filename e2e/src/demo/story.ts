@@ -22,8 +22,6 @@ export interface StoryParts {
 const TOLD_MS = 5000;
 /** How long no step may be done before the demo gives up, in ms. */
 const PATIENCE_MS = 90_000;
-/** Reactions of a kind that must have been seen before their calls go: rare ones come once a second here. */
-const GATE = { minReactions: 20 };
 /** How often the walk is begun again, at most. */
 const MAX_WALKS = 4;
 /** After this step the relay is killed. */
@@ -86,7 +84,6 @@ export class Story {
         by: 'demo',
         waitMs: PATIENCE_MS,
         maxErrors: 0.01,
-        gate: GATE,
         onEvent,
       });
     } finally {
