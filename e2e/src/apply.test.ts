@@ -160,24 +160,28 @@ const rehearse = (...more: string[]): ReturnType<typeof banyan> =>
   banyan('rehearse', QUERY, '--for', '500ms', '--min-calls', '1', '--yes', ...more);
 
 it('rehearses the absence of a provider, and says whether its callers hold', async () => {
-  expect(await rehearse()).toMatchObject({
-    code: 0,
-    said: expect.stringContaining('passed at replica: 0 of'),
-  });
+  // A busy machine may have no call in the half second of one.
+  await expect
+    .poll(() => rehearse(), { timeout: 20_000 })
+    .toMatchObject({
+      code: 0,
+      said: expect.stringContaining('passed at replica: 0 of'),
+    });
   expect((await rehearse('--min-calls', '100000')).code).toBe(2);
   expect((await banyan('status', QUERY)).said).toMatch(/Last rehearsal\n.*not-enough at replica/);
   await banyan('back', QUERY, '--to', 'shadow', '--yes');
   const refusal = async (): Promise<string> => (await rehearse()).said;
   await expect.poll(refusal, { timeout: 20_000 }).toContain('has calls at shadow: they would all fail');
-  const failed = await rehearse('--force');
-  expect(failed).toMatchObject({
-    code: 1,
-    said: expect.stringMatching(/failed at shadow: [1-9]\d* of \d+ calls failed/),
-  });
+  await expect
+    .poll(() => rehearse('--force'), { timeout: 20_000 })
+    .toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/failed at shadow: [1-9]\d* of \d+ calls failed/),
+    });
   const { said } = await banyan('history', QUERY, '--limit', '3');
   expect(said).toContain('its provider is cut off for 0.5 s');
   const before = traffic.counts.failed;
   const { ok } = traffic.counts;
   await expect.poll(() => traffic.counts.ok, { timeout: 30_000 }).toBeGreaterThan(ok + 20);
   expect(traffic.counts.failed).toBe(before);
-}, 60_000);
+}, 90_000);

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { createServer, connect } from 'node:net';
+import { createServer, connect, type Server } from 'node:net';
 import { BanyanError } from '@banyan/runtime';
 import { NotReady } from './readiness.js';
 
@@ -7,17 +7,39 @@ import { NotReady } from './readiness.js';
 // server that is down for a moment finds its port free when it comes back.
 const FIRST_PORT = 15_000;
 const LAST_PORT = 32_000;
-const PORT_TRIES = 50;
+const BLOCK = 50;
+const BLOCK_TRIES = 50;
 const START_TRIES = 5;
 const TAKEN = /address already in use|could not bind|port is already allocated/i;
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
+/** What this process may still give away: the ports of one block, which it holds by listening on the block's first. */
+let unused: number[] = [];
+let taking: Promise<void> | undefined;
+
+/**
+ * A TCP port of 127.0.0.1 that is free, and that no other process is given by this function: ports are often used some
+ * time after they are chosen. A process takes them from a block of its own for as long as it lives.
+ */
 export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < PORT_TRIES; tries++) {
-    const port = randomInt(FIRST_PORT, LAST_PORT);
-    if (await isFree(port)) return port;
+  for (;;) {
+    while (unused.length === 0) {
+      await (taking ??= takeBlock().finally(() => (taking = undefined)));
+    }
+    const port = unused.shift();
+    if (port !== undefined && (await isFree(port))) return port;
   }
-  throw new BanyanError('BANYAN_DEVSTACK', `no free port found in ${PORT_TRIES} tries on 127.0.0.1`, {
+}
+
+async function takeBlock(): Promise<void> {
+  for (let tries = 0; tries < BLOCK_TRIES; tries++) {
+    const first = FIRST_PORT + BLOCK * randomInt((LAST_PORT - FIRST_PORT) / BLOCK);
+    const held = await listening(first);
+    if (held === undefined) continue;
+    held.unref();
+    unused = Array.from({ length: BLOCK - 1 }, (_, index) => first + 1 + index);
+    return;
+  }
+  throw new BanyanError('BANYAN_DEVSTACK', `no free port found in ${BLOCK_TRIES} tries on 127.0.0.1`, {
     remedy: `End what listens on ports ${FIRST_PORT} to ${LAST_PORT}.`,
   });
 }
@@ -37,11 +59,18 @@ export async function onPort<T>(given: number | undefined, start: (port: number)
   }
 }
 
-function isFree(port: number): Promise<boolean> {
+async function isFree(port: number): Promise<boolean> {
+  const server = await listening(port);
+  if (server === undefined) return false;
+  await new Promise((resolve) => server.close(resolve));
+  return true;
+}
+
+function listening(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
   });
 }
 
