@@ -10,7 +10,7 @@ export async function processesOf(connection: NatsConnection, edge: string): Pro
   const answers = await askAll(connection, edgeFindSubjectOf(edge), FIND_MS);
   const found = answers.map(decodeEdgeFound).filter((each) => each !== undefined);
   if (found.length === 0)
-    throw new NotYet(`no process that has ${edge} answers: does the calling service run?`);
+    throw new NotYet(`no process that has ${edge} answers`, 'Start the calling service, or ask again.');
   return found.sort((a, b) => a.instance.localeCompare(b.instance));
 }
 

@@ -7,6 +7,7 @@ import { driftOf, standingOf, type Drift, type Standing } from './drift.js';
 import type { Found, StepSettings } from './found.js';
 import type { KeyedStep } from './keyed-steps.js';
 import type { RunEvent } from './run-event.js';
+import { NotYet } from '../not-yet.js';
 import type { RunLog } from './run-log.js';
 import { lookAtStep } from './work/look-at-step.js';
 import { World } from './world.js';
@@ -195,6 +196,10 @@ export class Walk {
       await act();
     } catch (error) {
       if (!isBanyanError(error) || isAway(error)) throw error;
+      if (error instanceof NotYet) {
+        this.#tell(step, { kind: 'waiting', missing: [error.rawMessage] });
+        return undefined;
+      }
       if (error.code !== 'BANYAN_STAGE_CONFLICT')
         return this.#failed(step, `${error.rawMessage}. ${error.remedy}`);
       onEvent({ kind: 'overtaken', step: step.key, why: error.rawMessage });

@@ -46,7 +46,11 @@ async function advance(edge: EdgeOverview, options: AdvanceOptions, context: Mov
 
 function plan(edge: EdgeOverview, { to, share, force, reason }: AdvanceOptions): PlannedMove {
   const { ladder, next } = edge;
-  if (ladder === null) throw new NotYet(`no process reports ${edge.edge}, so its stages are not known`);
+  if (ladder === null)
+    throw new NotYet(
+      `no process reports ${edge.edge}, so its stages are not known`,
+      'Start the calling service, or ask again.',
+    );
   const target = planShareUp({ ...edge, ladder }, { to, share });
   refuseKeyless(edge, target.share);
   const gate: GateVerdict = next ?? { outcome: 'not-enough', reasons: ['nothing is known of the edge'] };

@@ -82,7 +82,8 @@ async function measured(
     await wait(POLL_MS);
     best = mostOf(await askEach(connection, processes, { do: 'calibration' }));
   }
-  if (best === undefined) throw new NotYet(`the processes that have ${edge} have gone`);
+  if (best === undefined)
+    throw new NotYet(`the processes that have ${edge} have gone`, 'Ask again once they have come back.');
   return best;
 }
 

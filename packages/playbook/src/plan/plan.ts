@@ -31,13 +31,20 @@ export interface PlanReplica {
   needs: readonly string[];
 }
 
+/** What a rehearsal asks for, where the playbook says it. */
+export interface RehearsalBudget {
+  /** The share of the calls that may fail. */
+  maxErrors?: number;
+  minCalls?: number;
+}
+
 export type PlanAction =
   | { do: 'backfill'; replica: string }
   | { do: 'receive'; edge: string }
   | { do: 'advance'; edge: string; to: Stage; share: number; soakMs: number; gate: Required<GateSettings> }
   | { do: 'back'; edge: string; to: Stage; soakMs: number }
   | { do: 'floor'; edge: string; to: Stage }
-  | { do: 'rehearse'; edge: string; forMs: number }
+  | { do: 'rehearse'; edge: string; forMs: number; budget: RehearsalBudget }
   | { do: 'retire'; method: string; quietMs: number };
 
 export interface PlanStep {

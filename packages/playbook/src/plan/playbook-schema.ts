@@ -97,6 +97,21 @@ export const STEP_SCHEMAS = {
   rehearse: step('Cut the provider off from the caller for a time; the caller must hold its error budget.', {
     rehearse: edge,
     for: Type.Optional(duration),
+    maxErrors: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        exclusiveMaximum: 1,
+        description:
+          'The error budget: the share of the calls that may fail, e.g. 0.001. Default: what `banyan apply --max-errors` says.',
+      }),
+    ),
+    minCalls: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'With fewer calls nothing is shown, and it is done again. Default: what `banyan apply --min-calls` says.',
+      }),
+    ),
   }),
   retire: step('Let the provider answer a method with a tombstone, once nobody has called it for a time.', {
     retire: Type.String({ description: 'A method, with its service: `projects.GetProject`.' }),

@@ -34,6 +34,16 @@ describe('a playbook', () => {
     expect(second?.after).toEqual([0]);
   });
 
+  it('says of a rehearsal what it asks for, and leaves the rest to who applies it', () => {
+    const text = steps(
+      '{ rehearse: tasks:projects.GetProject, for: 10s, maxErrors: 0.001, minCalls: 500 }',
+      '{ rehearse: tasks:projects.GetProject }',
+    );
+    const [first, second] = read(text).steps.map(({ action }) => action);
+    expect(first).toMatchObject({ forMs: 10_000, budget: { maxErrors: 0.001, minCalls: 500 } });
+    expect(second).toMatchObject({ forMs: 30_000, budget: {} });
+  });
+
   it.each([
     ['no YAML', 'steps: [', /plan\.yaml:1:9: /],
     [

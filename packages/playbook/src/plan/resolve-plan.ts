@@ -92,7 +92,12 @@ class Resolver {
       return { do: 'receive', edge: this.#edge(step.receive, [...path, 'receive']).name };
     if ('rehearse' in step) {
       const edge = this.#edge(step.rehearse, [...path, 'rehearse']).name;
-      return { do: 'rehearse', edge, forMs: durationMs(step.for ?? DEFAULT_REHEARSAL) };
+      const { for: time = DEFAULT_REHEARSAL, maxErrors, minCalls } = step;
+      const budget = {
+        ...(maxErrors === undefined ? {} : { maxErrors }),
+        ...(minCalls === undefined ? {} : { minCalls }),
+      };
+      return { do: 'rehearse', edge, forMs: durationMs(time), budget };
     }
     return this.#move(step, path);
   }

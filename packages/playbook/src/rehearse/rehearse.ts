@@ -85,7 +85,10 @@ async function allProcessesOf(connection: NatsConnection, edge: EdgeOverview): P
   const concerned = edge.processes.filter(({ side }) => side !== 'caller');
   const left = concerned.find(({ instance }) => !found.some((each) => each.instance === instance));
   if (left === undefined) return found;
-  throw new NotYet(`${left.instance} reports ${edge.edge}, and takes no rehearsal`);
+  throw new NotYet(
+    `${left.instance} reports ${edge.edge}, and takes no rehearsal`,
+    'Ask again; if it stays so, start that process anew.',
+  );
 }
 
 async function watch(cut: CutProcesses, { forMs, signal, onProgress }: RehearseOptions): Promise<void> {
@@ -96,7 +99,10 @@ async function watch(cut: CutProcesses, { forMs, signal, onProgress }: RehearseO
     await wait(Math.min(TOLD_MS, leftMs), signal);
     if (signal?.aborted === true) {
       await cut.restore();
-      throw new NotYet('the rehearsal was interrupted; the provider is back, and nothing is recorded');
+      throw new NotYet(
+        'the rehearsal was interrupted; the provider is back, and nothing is recorded',
+        'Hold it again when there is time.',
+      );
     }
     if (onProgress !== undefined) onProgress({ ...sum(await cut.look()), leftMs: Math.max(0, leftMs) });
   }
