@@ -19,6 +19,12 @@ Examples:
 
 Exit codes: 0 each source has a leader and none refuses; 1 not so.`;
 
+const GROUP_EXAMPLES = `
+Examples:
+  banyan relay status
+  banyan relay audit projects
+  banyan relay repair projects --help`;
+
 const HEADER = [
   'SOURCE',
   'PROCESS',
@@ -41,7 +47,7 @@ export function addRelay(program: Command, surroundings: Surroundings): void {
   const relay = program
     .command('relay')
     .description('the relays that move outboxes into their streams')
-    .addHelpText('after', '\nEach of them has examples: banyan relay audit --help');
+    .addHelpText('after', GROUP_EXAMPLES);
   addRelayStatus(relay, surroundings);
   for (const add of [addRelayAudit, addRelayRepair, addRelayNewEpoch]) add(relay, surroundings);
 }

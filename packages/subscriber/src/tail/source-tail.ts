@@ -131,10 +131,14 @@ export class SourceTail {
     this.#state = { is: 'failed', error };
     this.#toldMs = 0;
     this.#source.freshness.reset();
-    logger.warn('the events of a source are not followed until all is begun anew', {
-      source,
-      error: messageOf(error),
-    });
+    // Once, not at each attempt: a broker may be away for long.
+    logger[this.#failures === 0 ? 'warn' : 'debug'](
+      'the events of a source are not followed until all is begun anew',
+      {
+        source,
+        error: messageOf(error),
+      },
+    );
     return Promise.resolve({ next: 'after', delayMs: backoffDelayMs(this.#failures++, { firstMs, maxMs }) });
   }
 }
