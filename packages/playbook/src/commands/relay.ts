@@ -23,7 +23,7 @@ const GROUP_EXAMPLES = `
 Examples:
   banyan relay status
   banyan relay audit projects
-  banyan relay repair projects --help`;
+  banyan relay repair projects`;
 
 const HEADER = [
   'SOURCE',
