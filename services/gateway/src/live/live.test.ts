@@ -1,59 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  MemberAddedEvent,
-  MemberRemovedEvent,
-  MembershipState,
-  type MemberAdded,
-} from '@banyan/contracts/teams';
-import { TaskAssignedEvent, TaskRenamedEvent, TaskState, type TaskRenamed } from '@banyan/contracts/tasks';
-import { FlagStore, planFlag } from '@banyan/control';
-import { startNats, type NatsServer } from '@banyan/devstack';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { MemberAddedEvent, MemberRemovedEvent, MembershipState } from '@banyan/contracts/teams';
+import { TaskAssignedEvent, TaskRenamedEvent } from '@banyan/contracts/tasks';
+import { startNats } from '@banyan/devstack';
 import type { FastifyRequest } from 'fastify';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { GatewayConfig } from '../gateway-options.js';
-import { startGateway, type Gateway } from '../gateway.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Gateway } from '../gateway.js';
+import { LiveGround, liveStateOf } from '../testing/live-ground.js';
 import { LiveSocket, type Frame } from '../testing/live-socket.js';
-import { TestStreams } from '../testing/test-streams.js';
-import type { LiveOptions } from './live-options.js';
+import { TestChanges } from '../testing/test-changes.js';
+import type { TestStreams } from '../testing/test-streams.js';
 
-let folder: string;
-let nats: NatsServer;
-let connection: NatsConnection;
+let ground: LiveGround;
 let streams: TestStreams;
 let gateway: Gateway;
 const sockets: LiveSocket[] = [];
-
-const LIVE: Partial<LiveOptions> = {
-  ...{ unflagged: 'push', positionMs: 50, heartbeatMs: 5000, ringBytes: 1_000_000 },
-  ...{ maxBufferedBytes: 20_000, maxSubscriptions: 5, maxResumeEvents: 500, stalledAfterMs: 1500 },
-  mayWatch: ({ resource }) => resource !== 'task/secret',
-};
-
-async function start(live: Partial<LiveOptions> = {}, more: Partial<GatewayConfig> = {}): Promise<Gateway> {
-  const started = await startGateway({
-    ...{ teamsAddress: '127.0.0.1:1', projectsAddress: '127.0.0.1:1', tasksAddress: '127.0.0.1:1' },
-    ...{
-      natsUrl: nats.url,
-      stateDir: await mkdtemp(join(folder, 'state-')),
-      live: { ...LIVE, ...live },
-      drainMs: 500,
-    },
-    ...more,
-  });
-  const state = async () => (await fetch(`http://${started.address}/api/live`)).json();
-  await vi.waitFor(async () => expect(await state()).toMatchObject({ flowing: true }), { timeout: 10_000 });
-  return started;
-}
+const made = new TestChanges();
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'banyan-live-'));
-  nats = await startNats({ dir: join(folder, 'nats'), own: true });
-  connection = await connect({ servers: nats.url });
-  streams = await TestStreams.create(connection, ['teams', 'projects', 'tasks']);
-  gateway = await start();
+  ground = await LiveGround.start((dir) => startNats({ dir, own: true }));
+  streams = ground.streams;
+  gateway = await ground.startGateway();
 });
 
 afterEach(async () => {
@@ -62,10 +27,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await gateway.stop();
-  streams.stop();
-  await connection.close();
-  await nats.stop();
-  await rm(folder, { recursive: true, force: true });
+  await ground.stop();
 });
 
 async function open(path = '/api/live', at = gateway): Promise<LiveSocket> {
@@ -74,23 +36,8 @@ async function open(path = '/api/live', at = gateway): Promise<LiveSocket> {
   return socket;
 }
 
-let version = 0;
-
-/** A change of a task, longer where a test wants much to be sent. */
-function renamed(id: string, { project = 'p1', name = 'Plant', assignee = '' } = {}): TaskRenamed {
-  version += 1;
-  const common = { teamId: 't1', state: TaskState.OPEN, createdAt: new Date(0), updatedAt: new Date(0) };
-  const task = { id, version, projectId: project, name, assigneeId: assignee, ...common };
-  return { task, previousName: '' };
-}
-
-const rename = (id: string, how = {}): Promise<void> => streams.publish(TaskRenamedEvent, renamed(id, how));
-
-function membership(state: MembershipState): MemberAdded {
-  version += 1;
-  const at = { createdAt: new Date(0), updatedAt: new Date(0) };
-  return { membership: { id: 't1.ann', version, teamId: 't1', memberId: 'ann', state, ...at } };
-}
+const rename = (id: string, how = {}): Promise<void> =>
+  streams.publish(TaskRenamedEvent, made.renamed(id, how));
 
 const end = (source = 'tasks'): string => `1.${streams.lastN(source)}`;
 const keys = (frames: readonly Frame[]): unknown[] => frames.map(({ key }) => key);
@@ -99,6 +46,7 @@ const eventually = (value: () => unknown): ReturnType<typeof expect.poll> => exp
 describe('a subscription', () => {
   it('without a position is told to read first, and then of each change, with what the change left behind', async () => {
     await rename('before');
+    const sent = made.version;
     const socket = await open();
     socket.subscribe('list', 'tasks?projectId=p1');
     await eventually(() => socket.of('refetch')).toMatchObject([
@@ -109,7 +57,7 @@ describe('a subscription', () => {
     await rename('b');
     await eventually(() => keys(socket.of('event'))).toEqual(['a', 'b']);
     expect(socket.of('event')[0]).toMatchObject({
-      ...{ to: ['list'], source: 'tasks', aggregate: 'task', event: 'TaskRenamed', version: version - 2 },
+      ...{ to: ['list'], source: 'tasks', aggregate: 'task', event: 'TaskRenamed', version: sent + 1 },
       data: { id: 'a', name: 'Water <b>', state: 'open', assigneeId: null },
     });
   });
@@ -130,10 +78,10 @@ describe('a subscription', () => {
     socket.subscribe('bob', 'tasks?projectId=p1&assigneeId=bob');
     socket.subscribe('team', 'teams/t1/members');
     await eventually(() => socket.of('refetch')).toHaveLength(3);
-    const { task } = renamed('a', { assignee: 'bob' });
+    const { task } = made.renamed('a', { assignee: 'bob' });
     await streams.publish(TaskAssignedEvent, { task, previousAssigneeId: 'ann' });
-    await streams.publish(MemberAddedEvent, membership(MembershipState.ACTIVE));
-    await streams.publish(MemberRemovedEvent, membership(MembershipState.LEFT));
+    await streams.publish(MemberAddedEvent, made.membership(MembershipState.ACTIVE));
+    await streams.publish(MemberRemovedEvent, made.membership(MembershipState.LEFT));
     await eventually(() => socket.of('event').map(({ to, left, event }) => [event, to, left])).toEqual([
       ['TaskAssigned', ['bob'], ['ann']],
       ['MemberAdded', ['team'], undefined],
@@ -145,7 +93,7 @@ describe('a subscription', () => {
     const socket = await open();
     socket.subscribe('list', 'tasks?projectId=p9');
     await eventually(() => socket.of('refetch')).toHaveLength(1);
-    await streams.publish({ ...TaskRenamedEvent, type: 'TaskPainted' }, renamed('a'));
+    await streams.publish({ ...TaskRenamedEvent, type: 'TaskPainted' }, made.renamed('a'));
     await eventually(() => socket.of('refetch').at(-1)).toMatchObject({
       reason: 'unreadable',
       position: end(),
@@ -176,10 +124,10 @@ describe('a subscription', () => {
 describe('a gateway that starts anew', () => {
   it('gives clients what came meanwhile, older than all it has read itself', async () => {
     const from = end();
-    const other = await start();
+    const other = await ground.startGateway();
     for (let i = 0; i < 300; i++) await rename(`gone-${i}`);
     await other.stop();
-    const anew = await start();
+    const anew = await ground.startGateway();
     const clients = await Promise.all(Array.from({ length: 20 }, () => open('/api/live', anew)));
     for (const socket of clients) socket.subscribe('list', 'tasks', from);
     for (const socket of clients)
@@ -193,7 +141,7 @@ describe('a gateway that starts anew', () => {
   it('tells clients to read anew when what they missed is gone, or is too much', async () => {
     const from = end();
     for (let i = 0; i < 501; i++) await rename('a');
-    const anew = await start();
+    const anew = await ground.startGateway();
     const socket = await open('/api/live', anew);
     socket.subscribe('long', 'tasks', from);
     socket.subscribe('other history', 'tasks', '9.1');
@@ -220,14 +168,15 @@ describe('a stream that lacks an event', () => {
   });
 });
 
-describe('a gateway that hears nothing of its sources', () => {
+describe('a gateway that hears nothing of one of its sources', () => {
   it('has everybody poll until it does again, whatever the flag says', async () => {
-    const socket = await open();
-    streams.stop();
+    const impatient = await ground.startGateway({ stalledAfterMs: 1500 });
+    const socket = await open('/api/live', impatient);
+    streams.silence('tasks');
     expect(await socket.closed).toBe(4000);
-    streams.start();
-    const state = async () => (await fetch(`http://${gateway.address}/api/live`)).json();
-    await eventually(state).toMatchObject({ mode: 'push', flowing: true });
+    streams.unsilence('tasks');
+    await eventually(() => liveStateOf(impatient)).toMatchObject({ mode: 'push', flowing: true });
+    await impatient.stop();
   });
 });
 
@@ -237,7 +186,7 @@ describe('who may open a socket', () => {
 
   it('is decided before the upgrade: by origin, by who it is, and by how many there are', async () => {
     const authenticate = ({ headers }: FastifyRequest) => (headers['x-who'] === 'nobody' ? undefined : 'ann');
-    const strict = await start({ maxClients: 1 }, { authenticate });
+    const strict = await ground.startGateway({ maxClients: 1 }, { authenticate });
     expect(await refusal(strict, { origin: 'https://evil.example' })).toBe(403);
     expect(await refusal(strict, { 'x-who': 'nobody' })).toBe(401);
     await open('/api/live', strict);
@@ -254,7 +203,7 @@ describe('a client that reads slowly', () => {
     slow.pause();
     const name = 'x'.repeat(20_000);
     for (let sent = 20; sent <= 600; sent += 20) {
-      const some = Array.from({ length: 20 }, () => renamed('a', { name }));
+      const some = Array.from({ length: 20 }, () => made.renamed('a', { name }));
       await streams.publish(TaskRenamedEvent, ...some);
       await eventually(() => quick.of('event')).toHaveLength(sent);
     }
@@ -266,35 +215,11 @@ describe('a client that reads slowly', () => {
   }, 60_000);
 
   it('is cut off when it says nothing any more', async () => {
-    const strict = await start({ heartbeatMs: 200 });
+    const strict = await ground.startGateway({ heartbeatMs: 200 });
     const silent = await open('/api/live', strict);
-    const present = async () => (await fetch(`http://${strict.address}/api/live`)).json();
-    await eventually(present).toMatchObject({ clients: 1 });
+    await eventually(() => liveStateOf(strict)).toMatchObject({ clients: 1 });
     silent.pause();
-    await eventually(present).toMatchObject({ clients: 0 });
+    await eventually(() => liveStateOf(strict)).toMatchObject({ clients: 0 });
     await strict.stop();
-  });
-});
-
-describe('the flag gateway.live', () => {
-  async function setFlag(value: 'poll' | 'push'): Promise<void> {
-    const store = await FlagStore.open(connection);
-    const now = await store.read('gateway.live');
-    const move = planFlag('gateway.live', now, { value });
-    await store.write('gateway.live', { move, expected: now?.changeId, by: 'test', why: 'test' });
-  }
-
-  it('sends clients away to poll and has them back, and what they poll says which', async () => {
-    const socket = await open();
-    socket.subscribe('list', 'tasks');
-    await setFlag('poll');
-    expect(await socket.closed).toBe(4000);
-    expect(socket.of('mode')).toMatchObject([{ mode: 'poll', pollMs: 2000 }]);
-    const late = await open();
-    expect(await late.closed).toBe(4000);
-    expect(late.frames).toMatchObject([{ type: 'hello', mode: 'poll' }]);
-    await setFlag('push');
-    const asked = async () => (await fetch(`http://${gateway.address}/api/tasks`)).headers.get('banyan-live');
-    await eventually(asked).toBe('push');
   });
 });

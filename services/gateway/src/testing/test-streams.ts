@@ -18,6 +18,7 @@ const BEAT_MS = 100;
 export class TestStreams {
   readonly #nats: NatsConnection;
   readonly #sources = new Map<string, TestStream>();
+  readonly #silent = new Set<string>();
   #beating: NodeJS.Timeout | undefined;
 
   private constructor(nats: NatsConnection, sources: readonly string[]) {
@@ -55,7 +56,16 @@ export class TestStreams {
   }
 
   beat(): void {
-    for (const stream of this.#sources.values()) stream.beat();
+    for (const [source, stream] of this.#sources) if (!this.#silent.has(source)) stream.beat();
+  }
+
+  /** Has a source send no heartbeats, as if its relay hung. */
+  silence(source: string): void {
+    this.#silent.add(source);
+  }
+
+  unsilence(source: string): void {
+    this.#silent.delete(source);
   }
 
   /** Sends heartbeats, as relays do. */
