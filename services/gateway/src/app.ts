@@ -52,6 +52,7 @@ export async function gatewayApp(parts: GatewayParts): Promise<FastifyInstance> 
   // A form of any page can send it.
   app.removeContentTypeParser('text/plain');
   answerProblems(app, options.logger);
+  letGo(app, isStopping);
   logRequests(app, options);
   refuseForeignPages(app, options);
   await securityPlugins(app, options);
@@ -103,6 +104,14 @@ async function securityPlugins(app: FastifyInstance, options: GatewayOptions): P
 
 /** Pages and their parts are files; what they ask for is limited. */
 const isPage = ({ url }: { url: string }): boolean => !url.startsWith('/api');
+
+/** An answer that is given while the app stops ends its connection: one that is kept open would have to be waited for. */
+function letGo(app: FastifyInstance, isStopping: () => boolean): void {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (isStopping()) void reply.header('connection', 'close');
+    done();
+  });
+}
 
 function logRequests(app: FastifyInstance, { logger }: GatewayOptions): void {
   app.addHook('onSend', (request, reply, _payload, done) => {

@@ -55,6 +55,18 @@ async function signIn(): Promise<SignedIn> {
   return { cookie: header.split(';')[0] ?? '', csrf, header };
 }
 
+/** What can be done by it, as it tells itself: all that is no session. */
+async function actions(): Promise<string[]> {
+  const told = (await (await ask('/openapi.json')).json()) as { paths: Record<string, object> };
+  const paths = Object.entries(told.paths).flatMap(([path, methods]) => ('post' in methods ? [path] : []));
+  const found = paths.map((path) => path.replace('/api/operator', '').replace('{edge}', 'a:b.C'));
+  expect(found).toEqual(
+    expect.arrayContaining(['/edges/a:b.C/advance', '/edges/a:b.C/back', '/parked/retry', '/parked/skip']),
+  );
+  expect(found).toEqual(expect.arrayContaining(['/plan/pause', '/plan/resume']));
+  return found.filter((path) => path !== '/session');
+}
+
 describe('the operator API', () => {
   beforeAll(async () => {
     gateway = await start();
@@ -102,6 +114,28 @@ describe('the operator API', () => {
     const { csrf: another } = await signIn();
     expect(await codeOf(await act({ 'banyan-csrf': another }))).toEqual([403, 'CSRF']);
     expect(await codeOf(await act({ 'banyan-csrf': csrf }))).toEqual([503, 'BANYAN_CONTROL_UNREACHABLE']);
+  });
+
+  it('asks the same of each of its actions, whichever there are: who it is, from which page, and why', async () => {
+    const { cookie, csrf } = await signIn();
+    for (const path of await actions()) {
+      const act = async (headers: Record<string, string>, body = {}) => {
+        const sent = { method: 'POST', body: JSON.stringify(body), headers: { ...json, ...headers } };
+        return ask(path, sent);
+      };
+      expect(await codeOf(await act({})), path).toEqual([401, 'NOT_AUTHENTICATED']);
+      expect(await codeOf(await act({ cookie })), path).toEqual([403, 'CSRF']);
+      const foreign = { ...bearer(TOKEN), origin: 'https://evil.example' };
+      expect(await codeOf(await act(foreign)), path).toEqual([403, 'FOREIGN_ORIGIN']);
+      for (const who of [bearer(TOKEN), { cookie, 'banyan-csrf': csrf }])
+        for (const reason of [undefined, 'no', 'red\u001b[31m']) {
+          const response = await act(who, { reason });
+          const { errors = [] } = (await response.json()) as { errors?: { field: string }[] };
+          expect([response.status, errors.map(({ field }) => field)], path).toEqual([
+            ...[400, expect.arrayContaining(['body.reason'])],
+          ]);
+        }
+    }
   });
 
   it('refuses the pages of others, those of the same site too, also to look', async () => {
