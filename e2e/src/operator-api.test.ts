@@ -114,6 +114,9 @@ it('moves an edge up through its gate, and down, on the change that was seen alo
     409,
     { code: 'BANYAN_GATE_REFUSED', outcome: 'not-enough', reasons: [expect.stringContaining('agree')] },
   ]);
+  const settingsFrom = `advance ${EDGE} to prefer-replica for 20 %`;
+  const { next } = (await read<EdgeView>(PATH)).overview;
+  expect([refused.body, next]).toMatchObject([{ settingsFrom }, { settingsFrom }]);
   const forced = await moved('advance', { reason: 'a drill', force: true });
   expect(forced).toMatchObject({ from: 'shadow', to: 'prefer-replica' });
   await moved('back', { reason: 'the drill is over', to: 'call' });

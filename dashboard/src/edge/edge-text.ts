@@ -1,4 +1,4 @@
-import type { EdgeOverview, GateVerdict, Stage } from '../wire.js';
+import type { EdgeOverview, GateVerdict, NextGate, Stage } from '../wire.js';
 
 export interface EdgeParts {
   caller: string;
@@ -20,6 +20,12 @@ export const withArrows = (text: string): string => text.replaceAll('->', '→')
 export function stageText({ stage, ramp }: Pick<EdgeOverview, 'stage' | 'ramp'>): string {
   return ramp === null ? stage : `${stage} ${ramp.share} %`;
 }
+
+/** By which settings a gate judges, in a sentence. */
+export const settingsText = ({ settingsFrom }: NextGate): string =>
+  settingsFrom === 'defaults'
+    ? 'Judged by the defaults: no step of a playbook leads on from here.'
+    : `Judged as the playbook’s step says: ${withArrows(settingsFrom)}.`;
 
 export const OUTCOME_TEXT: Readonly<Record<GateVerdict['outcome'], string>> = {
   pass: 'ready',

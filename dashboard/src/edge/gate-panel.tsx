@@ -3,6 +3,7 @@ import { OutcomeBadge } from '../ui/badge.js';
 import { Meter } from '../ui/meter.js';
 import { Panel } from '../ui/panel.js';
 import { Empty } from '../ui/state.js';
+import { settingsText } from './edge-text.js';
 import type { EdgeOverview, EdgeView, ParityRow } from '../wire.js';
 
 /** What must hold before the edge advances, and how much of it is there. */
@@ -25,6 +26,7 @@ export function GatePanel({ edge, view }: { edge: EdgeOverview; view: EdgeView |
           <li key={reason}>{reason}</li>
         ))}
       </ul>
+      <p class="gate-settings muted">{settingsText(next)}</p>
       {asksParity(next.stage) && view?.parity.map((row) => <ParityMeter key={row.stratum ?? ''} row={row} />)}
       {next.stage === 'event' && view?.reactions && <ReactionMeter {...view.reactions} />}
     </Panel>

@@ -17,7 +17,7 @@ const query = (parts: Partial<Parts>): Parts => ({
 describe('a ladder', () => {
   it('has the rungs that its processes support, and says which is next', () => {
     const next = { stage: 'prefer-replica', outcome: 'pass', reasons: [] } as const;
-    expect(rungsOf(query({ next: { ...next, reasons: [] } }))).toEqual([
+    expect(rungsOf(query({ next: { ...next, reasons: [], settingsFrom: 'defaults' } }))).toEqual([
       { stage: 'call', state: 'passed', supported: true },
       { stage: 'shadow', state: 'current', supported: true },
       { stage: 'prefer-replica', state: 'next', supported: true },

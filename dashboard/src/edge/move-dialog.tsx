@@ -1,4 +1,4 @@
-import { withArrows } from './edge-text.js';
+import { settingsText, withArrows } from './edge-text.js';
 import { useSignal, type Signal } from '@preact/signals';
 import { act } from '../session/session.js';
 import { durationText } from '../format/duration.js';
@@ -57,6 +57,7 @@ function AdvanceDialog({ edge, onClose, onMoved }: MoveDialogProps) {
             <li key={reason}>{reason}</li>
           ))}
         </ul>
+        <p class="gate-settings muted">{settingsText(next)}</p>
       </div>
       {edge.kind === 'query' && edge.rampBy !== null && <ShareField typed={typed} by={edge.rampBy} />}
       {!passes && <ForceField force={force} />}

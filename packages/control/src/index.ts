@@ -54,6 +54,7 @@ export { changeStage, type StageChange, type StageChanged } from './change-stage
 export { collectReports, type CollectOptions } from './collect-reports.js';
 export { stageGate, type GateQuestion } from './gate.js';
 export { resolveGateOptions, type GateOptions } from './gate-options.js';
+export { defaultTerms, type GatedEdge, type GateTerms, type GateTermsFor } from './gate-terms.js';
 export type { GateVerdict } from './gate-verdict.js';
 export { parityRows, type ParityRow } from './parity/parity-rows.js';
 export { parityCountsOf } from './parity/parity-findings.js';
@@ -66,6 +67,7 @@ export {
 export {
   overviewsOf,
   type EdgeOverview,
+  type NextGate,
   type ProcessOverview,
   type QueryOverview,
   type ReactionOverview,

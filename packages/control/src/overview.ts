@@ -1,8 +1,8 @@
 import { sumEvidence } from './evidence-sum.js';
 import type { GuardTrip, HeldRecord, RunningStage } from './edge-stage.js';
 import { parseEdge } from './edge-name.js';
-import type { GateOptions } from './gate-options.js';
 import { stageGate } from './gate.js';
+import { defaultTerms, type GateTermsFor } from './gate-terms.js';
 import type { GateVerdict } from './gate-verdict.js';
 import type { Ramp } from './ramp.js';
 import type { CallsWithoutId, ReactionEdgeReport, ReactionReading } from './reaction-report.js';
@@ -42,7 +42,14 @@ export interface OverviewBase {
    * The next stage up and what its gate says; while a share is in force that is the same stage for more keys. Null at the
    * top, or if no process runs.
    */
-  next: (GateVerdict & { stage: Stage }) | null;
+  next: NextGate | null;
+}
+
+/** What a gate says, and by which settings. */
+export interface NextGate extends GateVerdict {
+  stage: Stage;
+  /** `defaults`, `options` of a command, or the step of a playbook in its words. */
+  settingsFrom: string;
 }
 
 export interface QueryOverview extends OverviewBase {
@@ -84,11 +91,15 @@ export interface ProcessOverview {
   trip?: GuardTrip;
 }
 
-/** Brings records and reports together, one overview an edge, by name. */
+/**
+ * Brings records and reports together, one overview an edge, by name.
+ *
+ * @param termsFor by which settings each edge's gate judges; default: those of gates themselves
+ */
 export function overviewsOf(
   records: readonly StageRecord[],
   reports: readonly ProcessReport[],
-  options: GateOptions = {},
+  termsFor: GateTermsFor = defaultTerms,
 ): EdgeOverview[] {
   const reported = reports.flatMap(({ edges }) => edges.map(({ edge }) => edge));
   const names = new Set(
@@ -96,17 +107,17 @@ export function overviewsOf(
   );
   return [...names].sort().map((edge) => {
     const record = records.find((each) => each.edge === edge);
-    return overviewOf(edge, { record, reports, options });
+    return overviewOf(edge, { record, reports, termsFor });
   });
 }
 
 interface Known {
   record: StageRecord | undefined;
   reports: readonly ProcessReport[];
-  options: GateOptions;
+  termsFor: GateTermsFor;
 }
 
-function overviewOf(edge: string, { record, reports, options }: Known): EdgeOverview {
+function overviewOf(edge: string, { record, reports, termsFor }: Known): EdgeOverview {
   const own = reports.flatMap((process) =>
     process.edges.filter((report) => report.edge === edge).map((report) => ({ process, report })),
   );
@@ -121,7 +132,7 @@ function overviewOf(edge: string, { record, reports, options }: Known): EdgeOver
     ladder,
     rampBy: rampByOf(edgeReports),
     processes: own.map(({ process, report }) => processOf(process, report, last.changeId)),
-    next: nextOf({ ...last, ladder, reports: edgeReports }, options),
+    next: nextOf({ edge, ...last, ladder, reports: edgeReports }, termsFor),
   };
   const reactions = edgeReports.filter((report) => report.kind === 'reaction');
   const isReaction = reactions.length > 0 || record?.kind === 'reaction';
@@ -216,17 +227,19 @@ function rampByOf(reports: readonly EdgeReport[]): string | null {
 }
 
 interface NextQuestion extends Last {
+  edge: string;
   ladder: Ladder | null;
   reports: readonly EdgeReport[];
 }
 
 function nextOf(
-  { stage, ramp, changeId, ladder, reports }: NextQuestion,
-  options: GateOptions,
+  { edge, stage, ramp, changeId, ladder, reports }: NextQuestion,
+  termsFor: GateTermsFor,
 ): EdgeOverview['next'] {
   if (ladder === null) return null;
   const to = ramp === null ? stageAbove(ladder, stage) : stage;
   if (to === undefined) return null;
   const from = ramp?.from ?? stage;
-  return { stage: to, ...stageGate({ from, to, ramp, changeId, reports }, options) };
+  const { gate, from: settingsFrom } = termsFor({ edge, stage, ramp });
+  return { stage: to, ...stageGate({ from, to, ramp, changeId, reports }, gate), settingsFrom };
 }

@@ -2,11 +2,12 @@ import { connect } from '@nats-io/transport-node';
 import type { NatsConnection } from '@nats-io/nats-core';
 import {
   collectReports,
+  defaultTerms,
   overviewsOf,
   parseEdge,
   StageStore,
   type EdgeOverview,
-  type GateOptions,
+  type GateTermsFor,
   type ProcessReport,
   type StageRecord,
 } from '@banyan/control';
@@ -25,20 +26,27 @@ export interface ControlPlane {
 /** Connects, asks bucket and processes, and hands both to `use`; disconnects after. */
 export async function withControlPlane<T>(
   server: string,
-  gate: GateOptions,
+  termsFor: GateTermsFor,
   use: (plane: ControlPlane) => Promise<T>,
 ): Promise<T> {
   const connection = await reach(server);
   try {
-    return await use(await lookAt(connection, gate));
+    return await use(await lookAt(connection, termsFor));
   } finally {
     await connection.close();
   }
 }
 
-/** Asks bucket and processes once. */
-export async function lookAt(connection: NatsConnection, gate: GateOptions): Promise<ControlPlane> {
-  return under(await askOnce(connection), gate);
+/**
+ * Asks bucket and processes once.
+ *
+ * @param termsFor by which settings gates judge; default: their own
+ */
+export async function lookAt(
+  connection: NatsConnection,
+  termsFor: GateTermsFor = defaultTerms,
+): Promise<ControlPlane> {
+  return under(await askOnce(connection), termsFor);
 }
 
 /** What bucket and processes said at one moment, whatever gates make of it. */
@@ -51,8 +59,8 @@ export async function askOnce(connection: NatsConnection): Promise<Answers> {
 }
 
 /** The same answers as gates with these settings judge them. */
-export function under(answers: Answers, gate: GateOptions): ControlPlane {
-  return { ...answers, edges: overviewsOf(answers.records, answers.reports, gate) };
+export function under(answers: Answers, termsFor: GateTermsFor): ControlPlane {
+  return { ...answers, edges: overviewsOf(answers.records, answers.reports, termsFor) };
 }
 
 /**

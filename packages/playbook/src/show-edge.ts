@@ -66,6 +66,7 @@ export function showEdge(edge: EdgeOverview, history: readonly StageRecord[], no
       ? [`  replica    ${freshness(edge.freshness)}`, ...showSubscriber(edge), ...showBypasses(edge)]
       : [`  subscriber ${showReading(edge.reading)}`]),
     `  next       ${showNext(edge)}`,
+    ...showSettings(edge),
     ...(edge.kind === 'query' ? querySections(edge) : reactionSections(edge)),
     ...section('Changes', history.slice(-10).map(showRecord)),
   ];
@@ -86,6 +87,11 @@ export function showNext({ next, ladder, stage, ramp }: EdgeOverview): string {
   const outcome = { pass: 'ready', fail: 'refused', 'not-enough': 'not yet' }[next.outcome];
   const more = ramp === null ? '' : ` for more than ${ramp.share} %`;
   return `${next.stage}${more}: ${outcome}: ${next.reasons.join('; ')}`;
+}
+
+/** By which settings the gate judges. */
+export function showSettings({ next }: EdgeOverview): string[] {
+  return next === null ? [] : [`  settings   ${next.settingsFrom}`];
 }
 
 /** A stage, and during a ramp who runs it: `replica 10 %, else prefer-replica`. */

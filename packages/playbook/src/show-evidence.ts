@@ -6,6 +6,7 @@ import {
   showNext,
   showProbes,
   showRecord,
+  showSettings,
   stageText,
 } from './show-edge.js';
 import { reactionSections } from './show-reaction.js';
@@ -16,6 +17,7 @@ export function evidenceLines({ edge, processes, changes }: EdgeEvidence): strin
   return [
     `${edge.edge}: ${stageText(edge)}`,
     `  next       ${showNext(edge)}`,
+    ...showSettings(edge),
     ...(edge.kind === 'query' ? queryLines(edge) : reactionSections(edge)),
     ...(processes.length > 1 ? processes.flatMap(processLines) : []),
     ...section('Changes, and what they were decided on', changes.flatMap(changeLines)),

@@ -37,7 +37,10 @@ export interface GatewayOptions {
   operatorToken: string;
   /** Databases of subscribers, address by name: those whose parked keys operators see. Default: none. */
   operatorDatabases: Readonly<Record<string, string>>;
-  /** File of the playbook whose steps operators see before it is applied. Default '': they see the last run only. */
+  /**
+   * File of the playbook whose steps operators see, and by whose settings gates judge for them. Default '': they see the last
+   * run only, and gates ask their defaults.
+   */
   playbook: string;
   /** Folder of the dashboard's built page. Default '': none is served. */
   dashboardDir: string;

@@ -3,7 +3,8 @@ import {
   readRehearsals,
   type EdgeOverview,
   type EdgeReport,
-  type GateOptions,
+  defaultTerms,
+  type GateTermsFor,
   type RehearsalRecord,
 } from '@banyan/control';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -22,19 +23,19 @@ export class World {
   }
 
   /** Stages and reports, and what gates with these settings say. */
-  async plane(gate: GateOptions): Promise<ControlPlane> {
+  async plane(termsFor: GateTermsFor = defaultTerms): Promise<ControlPlane> {
     this.#answers ??= askOnce(this.connection);
-    return under(await this.#answers, gate);
+    return under(await this.#answers, termsFor);
   }
 
   /** Undefined: it has no stage yet, and no process reports it. */
-  async edge(name: string, gate: GateOptions = {}): Promise<EdgeOverview | undefined> {
-    return (await this.plane(gate)).edges.find(({ edge }) => edge === name);
+  async edge(name: string): Promise<EdgeOverview | undefined> {
+    return (await this.plane()).edges.find(({ edge }) => edge === name);
   }
 
   /** What each process says of an edge. */
   async reportsOf(name: string): Promise<{ instance: string; report: EdgeReport }[]> {
-    const { reports } = await this.plane({});
+    const { reports } = await this.plane();
     return reports.flatMap(({ instance, edges }) =>
       edges.filter(({ edge }) => edge === name).map((report) => ({ instance, report })),
     );

@@ -5,7 +5,7 @@ import { findEdge, withControlPlane } from '../control-plane.js';
 import { findNats } from '../find-nats.js';
 import { refuseKeyless } from '../may-move.js';
 import { NotYet } from '../not-yet.js';
-import { gateOptionsOf, type Surroundings } from './command-options.js';
+import { gateTermsOf, type Surroundings } from './command-options.js';
 import { withMoveOptions } from './move-options.js';
 import { carryOut, targetText, type MoveContext, type MoveOptions, type PlannedMove } from './move.js';
 
@@ -30,7 +30,7 @@ export function addAdvance(program: Command, surroundings: Surroundings): void {
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], options: AdvanceOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
-      await withControlPlane(server, gateOptionsOf(options), (plane) => {
+      await withControlPlane(server, gateTermsOf(options, surroundings), (plane) => {
         const edge = findEdge(plane.edges, words.join(' '));
         return advance(edge, options, { plane, options, surroundings });
       });

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { LADDERS, planShareDown } from '@banyan/control';
 import { findEdge, withControlPlane } from '../control-plane.js';
 import { findNats } from '../find-nats.js';
-import { gateOptionsOf, type Surroundings } from './command-options.js';
+import { gateTermsOf, type Surroundings } from './command-options.js';
 import { withMoveOptions } from './move-options.js';
 import { carryOut, type MoveOptions } from './move.js';
 
@@ -23,7 +23,7 @@ export function addBack(program: Command, surroundings: Surroundings): void {
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], options: MoveOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
-      await withControlPlane(server, gateOptionsOf(options), (plane) => {
+      await withControlPlane(server, gateTermsOf(options, surroundings), (plane) => {
         const edge = findEdge(plane.edges, words.join(' '));
         const to = planShareDown({ ...edge, ladder: edge.ladder ?? LADDERS[edge.kind] }, options);
         const move = { edge, to, why: options.reason ?? 'back', known: edge.next ?? undefined };

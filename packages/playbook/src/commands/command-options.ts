@@ -1,8 +1,11 @@
 import { userInfo } from 'node:os';
-import type { GateOptions } from '@banyan/control';
+import { resolve } from 'node:path';
+import { defaultTerms, type GateTermsFor } from '@banyan/control';
 import { BanyanError } from '@banyan/runtime';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { termsIn } from '../apply/gate-terms.js';
 import { durationMs } from '../plan/duration.js';
+import { readPlan } from '../plan/read-plan.js';
 import type { Terminal } from '../terminal.js';
 
 /** What every command gets from its surroundings. */
@@ -17,9 +20,11 @@ export interface Surroundings {
 export interface CommonOptions {
   nats?: string;
   json?: boolean;
-  maxDisagreement: number;
-  confidence: number;
-  minReactions: number;
+  maxDisagreement?: number;
+  confidence?: number;
+  minReactions?: number;
+  /** The playbook by whose settings gates judge. */
+  playbook?: string;
 }
 
 /** The options that all commands share. */
@@ -30,26 +35,55 @@ export function withCommonOptions(command: Command): Command {
     .addOption(
       new Option(
         '--max-disagreement <share>',
-        'how many of the comparisons since the last change may disagree',
-      )
-        .default(0.01)
-        .argParser(shareOf),
+        'how many of the comparisons since the last change may disagree; default: 0.01',
+      ).argParser(shareOf),
     )
     .addOption(
-      new Option('--confidence <share>', 'how sure the gate has to be that no more do, above 0.5')
-        .default(0.95)
-        .argParser(shareOf),
+      new Option(
+        '--confidence <share>',
+        'how sure the gate has to be that no more do, above 0.5; default: 0.95',
+      ).argParser(shareOf),
     )
     .addOption(
-      new Option('--min-reactions <n>', 'effects that the gate of a reaction asks for since the last change')
-        .default(50)
-        .argParser(wholeNumber),
+      new Option(
+        '--min-reactions <n>',
+        'effects that the gate of a reaction asks for since the last change; default: 50',
+      ).argParser(wholeNumber),
     );
 }
 
-/** What the user asks of gates. */
-export function gateOptionsOf({ maxDisagreement, confidence, minReactions }: CommonOptions): GateOptions {
-  return { maxDisagreement, confidence, minReactions };
+/** For commands that ask gates: whose settings. */
+export function withGatePlaybook(command: Command): Command {
+  return withCommonOptions(command).option(
+    '--playbook <file>',
+    'gates ask what the edge’s next step in this playbook does, as `banyan apply` would',
+  );
+}
+
+/** By which settings gates judge: those of the playbook if one is given, and over them what the user asks for. */
+export function gateTermsOf(options: CommonOptions, { folder }: Pick<Surroundings, 'folder'>): GateTermsFor {
+  const { playbook } = options;
+  return askedOver(
+    playbook === undefined ? defaultTerms : termsIn(readPlan(resolve(folder, playbook))),
+    options,
+  );
+}
+
+/** The same settings, but for those that the user asks for. */
+export function askedOver(
+  termsFor: GateTermsFor,
+  { maxDisagreement, confidence, minReactions }: CommonOptions,
+): GateTermsFor {
+  const asked = {
+    ...(maxDisagreement === undefined ? {} : { maxDisagreement }),
+    ...(confidence === undefined ? {} : { confidence }),
+    ...(minReactions === undefined ? {} : { minReactions }),
+  };
+  if (Object.keys(asked).length === 0) return termsFor;
+  return (edge) => {
+    const { gate, from } = termsFor(edge);
+    return { gate: { ...gate, ...asked }, from: from === 'defaults' ? 'options' : `options over ${from}` };
+  };
 }
 
 /** The edge as the shell handed it over, in one piece or several. */

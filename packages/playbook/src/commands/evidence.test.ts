@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { noComparisons, noFallbacks } from '@banyan/control';
 import { testNats, uniqueName } from '@banyan/devstack';
@@ -54,6 +57,39 @@ it('shows what all processes measured, each for itself, and what changes were de
     processes: [{ report: { edge: name } }, { report: { edge: name } }],
     changes: [{ by: 'ann', evidence: { outcome: 'pass' } }],
   });
+});
+
+it('judges by the settings of the edge’s next step in a playbook, and says so', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'banyan-evidence-'));
+  const playbook = join(folder, 'lenient.yaml');
+  const step = `advance ${name} to prefer-replica`;
+  writeFileSync(
+    playbook,
+    `
+version: 1
+name: lenient
+replicas: { tasks/p: {} }
+edges: { ${name}: { kind: query, replica: tasks/p } }
+steps:
+  - { advance: ${name}, to: shadow }
+  - { advance: ${name}, to: prefer-replica, gate: { maxDisagreement: 0.3 } }
+`,
+  );
+  await banyan('advance', name, '--yes');
+  for (const edge of edges)
+    edge.measured = { comparisons: { ...noComparisons(), equal: 40 }, keysCompared: 40 };
+  expect((await banyan('evidence', name)).out).toMatch(
+    /next +prefer-replica: not yet.*\n +settings +defaults/,
+  );
+  expect((await banyan('advance', name, '--yes')).code).toBe(2);
+  const own = await banyan('advance', name, '--playbook', playbook, '--max-disagreement', '1%', '--json');
+  expect(own.code).toBe(2);
+  const { out } = await banyan('evidence', name, '--playbook', playbook);
+  expect(out).toMatch(/next +prefer-replica: ready/);
+  expect(out).toContain(`settings   ${step}`);
+  const moved = await banyan('advance', name, '--playbook', playbook, '--yes', '--json');
+  expect(moved).toMatchObject({ code: 0, json: { plan: { gate: { settingsFrom: step } } } });
+  rmSync(folder, { recursive: true });
 });
 
 it('asks for an edge, and names the one that was probably meant', async () => {

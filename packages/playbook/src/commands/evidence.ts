@@ -6,8 +6,8 @@ import { findNats } from '../find-nats.js';
 import { evidenceLines } from '../show-evidence.js';
 import {
   EDGE_ARGUMENT,
-  gateOptionsOf,
-  withCommonOptions,
+  gateTermsOf,
+  withGatePlaybook,
   type CommonOptions,
   type Surroundings,
 } from './command-options.js';
@@ -41,12 +41,12 @@ export function addEvidence(program: Command, surroundings: Surroundings): void 
   const command = program
     .command('evidence')
     .description('all that was measured on an edge, by process, and what each change was decided on');
-  withCommonOptions(command)
+  withGatePlaybook(command)
     .argument('<edge...>', EDGE_ARGUMENT)
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], options: CommonOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
-      const found = await withControlPlane(server, gateOptionsOf(options), (plane) =>
+      const found = await withControlPlane(server, gateTermsOf(options, surroundings), (plane) =>
         evidenceOf(plane, words.join(' ')),
       );
       const { terminal, ended } = surroundings;

@@ -1,9 +1,9 @@
 import { Option, type Command } from 'commander';
-import { EDGE_ARGUMENT, percent, wholeNumber, withCommonOptions } from './command-options.js';
+import { EDGE_ARGUMENT, percent, wholeNumber, withGatePlaybook } from './command-options.js';
 
 /** The arguments and options of the commands that move an edge. */
 export function withMoveOptions(command: Command): Command {
-  return withCommonOptions(command)
+  return withGatePlaybook(command)
     .argument('<edge...>', EDGE_ARGUMENT)
     .option('--to <stage>', 'the stage to move to')
     .addOption(

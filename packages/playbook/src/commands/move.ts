@@ -8,7 +8,7 @@ import {
 import type { ControlPlane } from '../control-plane.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { refuseForeign } from '../may-move.js';
-import { inForce, stageText } from '../show-edge.js';
+import { inForce, showSettings, stageText } from '../show-edge.js';
 import { isWanted, userName, type CommonOptions, type Surroundings } from './command-options.js';
 
 /** The options of the commands that move an edge. */
@@ -57,10 +57,11 @@ export async function carryOut(move: PlannedMove, context: MoveContext): Promise
 
 function describe({ edge, to, why, gate, forced }: PlannedMove): string {
   const gateLine = gate === undefined ? '' : `\n  gate       ${gate.outcome}: ${gate.reasons.join('; ')}`;
+  const settings = gate === undefined ? [] : showSettings(edge);
   const forcedLine = forced === true ? '\n  forced     the gate is overridden, and that is recorded' : '';
   return (
     `${edge.edge}: ${stageText(edge)} -> ${targetText(to)}\n  why        ${why}\n` +
-    `  processes  ${edge.processes.length} known, ${inForce(edge)} run the last change${gateLine}${forcedLine}`
+    `  processes  ${edge.processes.length} known, ${inForce(edge)} run the last change${gateLine}${settings.map((line) => `\n${line}`).join('')}${forcedLine}`
   );
 }
 

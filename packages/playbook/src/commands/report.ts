@@ -1,8 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { readTrail } from '@banyan/control';
+import { defaultTerms, readTrail } from '@banyan/control';
 import { BanyanError, isBanyanError, messageOf } from '@banyan/runtime';
+import { termsIn } from '../apply/gate-terms.js';
 import { withControlPlane } from '../control-plane.js';
 import { EXIT } from '../exit-code.js';
 import { findNats } from '../find-nats.js';
@@ -16,12 +17,7 @@ import { htmlOf } from '../report/html.js';
 import { markdownOf } from '../report/markdown.js';
 import { migrationOf, type Migration } from '../report/migration.js';
 import { pageOf } from '../report/page.js';
-import {
-  gateOptionsOf,
-  withCommonOptions,
-  type CommonOptions,
-  type Surroundings,
-} from './command-options.js';
+import { askedOver, withCommonOptions, type CommonOptions, type Surroundings } from './command-options.js';
 
 const EXAMPLES = `
 Examples:
@@ -33,7 +29,6 @@ Examples:
 Without --playbook the only one in playbooks/ is taken, if there is just one; without any, all edges are shown.`;
 
 interface ReportOptions extends CommonOptions {
-  playbook?: string;
   html?: string;
   markdown?: boolean;
   databaseUrl?: string;
@@ -45,7 +40,7 @@ export function addReport(program: Command, surroundings: Surroundings): void {
     .command('report')
     .description('one page of a migration: where it stands, what happened, on what evidence');
   withCommonOptions(command)
-    .option('--playbook <file>', 'whose edges, owners and targets to show')
+    .option('--playbook <file>', 'whose edges, owners, targets and gates to show')
     .option('--html <file>', 'write one self-contained HTML page; - for standard output')
     .option('--markdown', 'print Markdown, which is the default')
     .option('--database-url <url>', 'for parked keys; else DATABASE_URL, else .banyan/dev.json')
@@ -53,8 +48,9 @@ export function addReport(program: Command, surroundings: Surroundings): void {
     .action(async (options: ReportOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
       const plan = planOf(options.playbook, surroundings.folder);
+      const termsFor = askedOver(plan === undefined ? defaultTerms : termsIn(plan), options);
       const parked = await parkedKeys(options.databaseUrl, surroundings);
-      const migration = await withControlPlane(server, gateOptionsOf(options), async (plane) => {
+      const migration = await withControlPlane(server, termsFor, async (plane) => {
         const trail = await readTrail(plane.connection);
         return migrationOf({ edges: plane.edges, trail, plan, parked, at: new Date().toISOString() });
       });

@@ -9,8 +9,8 @@ import { watchStatus } from '../status/watch.js';
 import { section } from '../table.js';
 import {
   EDGE_ARGUMENT,
-  gateOptionsOf,
-  withCommonOptions,
+  gateTermsOf,
+  withGatePlaybook,
   type CommonOptions,
   type Surroundings,
 } from './command-options.js';
@@ -33,7 +33,7 @@ export function addStatus(program: Command, surroundings: Surroundings): void {
   const command = program
     .command('status')
     .description('where each edge stands, and what it needs to advance');
-  withCommonOptions(command)
+  withGatePlaybook(command)
     .argument('[edge...]', EDGE_ARGUMENT)
     .option('--watch', 'look again and again')
     .option('--every <seconds>', 'with --watch: the pause between two looks', seconds, 2)
@@ -41,13 +41,15 @@ export function addStatus(program: Command, surroundings: Surroundings): void {
     .action(async (words: string[], options: StatusOptions) => {
       const server = findNats({ given: options.nats, ...surroundings });
       const show = (plane: ControlPlane): Promise<Shown> => status(plane, words.join(' '));
-      const gate = gateOptionsOf(options);
+      const termsFor = gateTermsOf(options, surroundings);
       if (options.watch === true) {
         const { terminal } = surroundings;
         const how = { everyMs: 1_000 * options.every, terminal, json: options.json === true };
-        await watchStatus({ server, gate, ...how, show });
+        await watchStatus({ server, termsFor, ...how, show });
       } else
-        await withControlPlane(server, gate, async (plane) => tell(await show(plane), options, surroundings));
+        await withControlPlane(server, termsFor, async (plane) =>
+          tell(await show(plane), options, surroundings),
+        );
       surroundings.ended(EXIT.done);
     });
 }

@@ -47,7 +47,7 @@ export interface RehearseOptions {
 export async function rehearse(options: RehearseOptions): Promise<RehearsalRecord> {
   const { connection, forMs, by } = options;
   checkTime(forMs);
-  const edge = findEdge((await lookAt(connection, {})).edges, options.edge);
+  const edge = findEdge((await lookAt(connection)).edges, options.edge);
   if (options.force !== true) refuseOutage(edge);
   const cut = new CutProcesses(connection, await allProcessesOf(connection, edge), randomUUID());
   const at = new Date().toISOString();
@@ -58,7 +58,7 @@ export async function rehearse(options: RehearseOptions): Promise<RehearsalRecor
   await cut.cutOff(forMs);
   await watch(cut, options);
   const seen = await cut.outcome();
-  const after = (await lookAt(connection, {})).edges.find((each) => each.edge === edge.edge);
+  const after = (await lookAt(connection)).edges.find((each) => each.edge === edge.edge);
   const record = { ...judge(seen, { edge, after, options }), at, by, forMs };
   await audit.append({ ...entry, why: rehearsalText(record), evidence: record });
   await recordRehearsal(connection, record);

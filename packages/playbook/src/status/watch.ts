@@ -1,4 +1,4 @@
-import type { EdgeOverview, GateOptions } from '@banyan/control';
+import type { EdgeOverview, GateTermsFor } from '@banyan/control';
 import { isBanyanError, wait } from '@banyan/runtime';
 import { ClosedConnectionError, type NatsConnection } from '@nats-io/nats-core';
 import { lookAt, reach, type ControlPlane } from '../control-plane.js';
@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.js';
 
 export interface StatusWatch {
   server: string;
-  gate: GateOptions;
+  termsFor: GateTermsFor;
   everyMs: number;
   terminal: Terminal;
   /** One object a line in place of text. */
@@ -47,7 +47,7 @@ class Looks {
   async runOnce(): Promise<void> {
     try {
       this.#connection ??= await reach(this.#watch.server);
-      const found = await this.#watch.show(await lookAt(this.#connection, this.#watch.gate));
+      const found = await this.#watch.show(await lookAt(this.#connection, this.#watch.termsFor));
       this.#reached = true;
       this.#tell(found);
     } catch (error) {

@@ -37,7 +37,7 @@ export async function operatorApi(app: FastifyInstance, { options, nats }: Opera
   }
   await describe(app);
   const guard = new OperatorGuard(operatorToken);
-  const desk = new OperatorDesk({ nats, databases, gate: {}, playbook, logger });
+  const desk = new OperatorDesk({ nats, databases, playbook, logger });
   app.addHook('onReady', (done) => {
     desk.looker.start();
     done();

@@ -1,5 +1,5 @@
-import type { GateOptions } from '@banyan/control';
-import { readPlan, type Plan } from '@banyan/playbook';
+import { defaultTerms, type GateTermsFor } from '@banyan/control';
+import { readPlan, termsIn, type Plan } from '@banyan/playbook';
 import type { Logger } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AuditMirror } from './audit/audit-mirror.js';
@@ -11,8 +11,7 @@ import { ParkedDatabases } from './parked/parked-databases.js';
 export interface DeskOptions {
   nats: Promise<NatsConnection>;
   databases: Readonly<Record<string, string>>;
-  gate: GateOptions;
-  /** File of the playbook that is shown before it was applied; empty: none. */
+  /** File of the playbook that is shown, and by which gates judge; empty: none. */
   playbook: string;
   logger: Logger;
 }
@@ -23,19 +22,19 @@ export class OperatorDesk {
   readonly looker: Looker;
   readonly audit: AuditMirror;
   readonly parked: ParkedDatabases;
-  /** What edges are asked for before they advance. */
-  readonly gate: GateOptions;
+  /** By which settings an edge is judged before it advances: those of its next step in the playbook. */
+  readonly termsFor: GateTermsFor;
   readonly plan: Plan | undefined;
 
   /** @throws BanyanError BANYAN_PLAYBOOK_INVALID */
-  constructor({ nats, databases, gate, playbook, logger }: DeskOptions) {
-    this.gate = gate;
+  constructor({ nats, databases, playbook, logger }: DeskOptions) {
     this.plan = playbook === '' ? undefined : readPlan(playbook);
+    this.termsFor = this.plan === undefined ? defaultTerms : termsIn(this.plan);
     this.broker = new BrokerView(nats);
-    const { broker, plan } = this;
+    const { broker, plan, termsFor } = this;
     const audit = new AuditMirror(broker, logger);
     this.audit = audit;
-    this.looker = new Looker({ broker, gate, plan, onChange: () => audit.notice(), logger });
+    this.looker = new Looker({ broker, termsFor, plan, onChange: () => audit.notice(), logger });
     this.parked = new ParkedDatabases(databases);
   }
 

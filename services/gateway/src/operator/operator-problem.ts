@@ -1,5 +1,5 @@
 import { type BanyanError, isBanyanError, type ErrorCode } from '@banyan/runtime';
-import type { GateVerdict } from '@banyan/control';
+import type { NextGate } from '@banyan/control';
 import { ProblemError } from '../problem/problem.js';
 
 /** What an action can be refused for that is no failure of the broker's or of a database. */
@@ -27,14 +27,17 @@ function problemFor(error: BanyanError): ProblemError | BanyanError {
   return new ProblemError({ status, code, detail, remedy }, error);
 }
 
-export function gateRefused(edge: string, { outcome, reasons }: GateVerdict): ProblemError {
+/** What a gate said, and by which settings. */
+export type JudgedGate = Omit<NextGate, 'stage'>;
+
+export function gateRefused(edge: string, { outcome, reasons, settingsFrom }: JudgedGate): ProblemError {
   return new ProblemError({
     status: 409,
     code: 'BANYAN_GATE_REFUSED',
     detail: `${edge} does not advance: ${reasons.join('; ')}`,
     remedy: 'See what is missing in the reasons; `force` with a reason overrides the gate and is audited.',
     outcome: outcome === 'pass' ? 'fail' : outcome,
-    reasons,
+    ...{ reasons, settingsFrom },
   });
 }
 

@@ -2,6 +2,7 @@ import type {
   EdgeOverview,
   GateVerdict,
   Mismatch,
+  NextGate,
   ParityRow,
   ProcessReport,
   Stage,
@@ -260,4 +261,4 @@ export interface LiveEvents {
   ping: { at: string };
 }
 
-export type { EdgeOverview, GateVerdict, Mismatch, ParityRow, Stage, TrailEntry };
+export type { EdgeOverview, GateVerdict, Mismatch, NextGate, ParityRow, Stage, TrailEntry };

@@ -17,6 +17,8 @@ export interface Problem {
   /** Of a gate that was not passed: its verdict, and why. */
   outcome?: 'fail' | 'not-enough';
   reasons?: string[];
+  /** Of a gate: by which settings it judged; see `NextGate`. */
+  settingsFrom?: string;
   /** Which fields of the request are wrong. */
   errors?: { field: string; description: string }[];
   /** Under which the request is logged. */

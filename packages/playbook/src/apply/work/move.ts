@@ -12,6 +12,7 @@ import type { ControlPlane } from '../../control-plane.js';
 import { refuseForeign, refuseKeyless } from '../../may-move.js';
 import { edgeOf } from '../../plan/rules/ladder.js';
 import type { PlanAction } from '../../plan/plan.js';
+import { termsOf } from '../gate-terms.js';
 import { compare, standingOf, targetOf } from '../drift.js';
 import { waiting, type Found, type StepContext } from '../found.js';
 
@@ -20,7 +21,7 @@ type Move = Extract<PlanAction, { do: 'advance' | 'back' }>;
 /** Up once the gate passes, or down; done when every process runs it and it has soaked. */
 export async function lookAtMove(action: Move, context: StepContext): Promise<Found> {
   const { world, plan, step, settings } = context;
-  const plane = await world.plane(action.do === 'advance' ? { ...settings.gate, ...action.gate } : {});
+  const plane = await world.plane(() => termsOf(step, settings.gate));
   const edge = plane.edges.find((each) => each.edge === action.edge);
   if (edge === undefined) return waiting(`no process reports ${action.edge}`);
   const { kind } = edgeOf(plan, action.edge);

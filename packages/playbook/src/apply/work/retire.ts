@@ -49,7 +49,7 @@ const calledText = ({ caller, agoMs, process }: SeenCall): string =>
 
 async function retire(edge: PlanEdge, overview: EdgeOverview, context: StepContext): Promise<void> {
   const { world, plan, step, by, settings } = context;
-  const { records } = await world.plane({});
+  const { records } = await world.plane();
   const { stage: from, ladder, next } = overview;
   await changeStage(world.connection, {
     edge: edge.name,

@@ -5,14 +5,13 @@ import {
   planShareDown,
   planShareUp,
   type EdgeOverview,
-  type GateOptions,
-  type GateVerdict,
+  type GateTermsFor,
   type ShareMove,
 } from '@banyan/control';
 import { lookAt, refuseForeign, refuseKeyless, type ControlPlane } from '@banyan/playbook';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { ProblemError } from '../../problem/problem.js';
-import { changedMeanwhile, gateRefused } from '../operator-problem.js';
+import { changedMeanwhile, gateRefused, type JudgedGate } from '../operator-problem.js';
 import type { AdvanceRequest, BackRequest, StageMoved } from '../wire.js';
 
 /** How long an answer waits for the processes to run a change, in ms. The change stands even if some do not. */
@@ -28,7 +27,7 @@ export interface Asked<R> {
 
 interface Planned {
   to: ShareMove;
-  gate?: GateVerdict;
+  gate?: JudgedGate;
   forced?: boolean;
 }
 
@@ -41,15 +40,15 @@ interface Planned {
 export async function advance(
   connection: NatsConnection,
   asked: Asked<AdvanceRequest>,
-  gate: GateOptions,
+  termsFor: GateTermsFor,
 ): Promise<StageMoved> {
-  const { plane, edge } = await standing(connection, asked, gate);
+  const { plane, edge } = await standing(connection, asked, termsFor);
   return move(plane, { edge, asked, planned: planUp(edge, asked.request) });
 }
 
 /** Moves an edge down, as `banyan back` does: that needs no gate. @throws as `advance` */
 export async function back(connection: NatsConnection, asked: Asked<BackRequest>): Promise<StageMoved> {
-  const { plane, edge } = await standing(connection, asked, {});
+  const { plane, edge } = await standing(connection, asked);
   const { to } = asked.request;
   const ladder = edge.ladder ?? LADDERS[edge.kind];
   return move(plane, { edge, asked, planned: { to: planShareDown({ ...edge, ladder }, { to }) } });
@@ -58,10 +57,10 @@ export async function back(connection: NatsConnection, asked: Asked<BackRequest>
 async function standing(
   connection: NatsConnection,
   { edge: written, request }: Asked<BackRequest>,
-  gate: GateOptions,
+  termsFor?: GateTermsFor,
 ): Promise<{ plane: ControlPlane; edge: EdgeOverview }> {
   const { text } = parseEdge(written);
-  const plane = await lookAt(connection, gate);
+  const plane = await lookAt(connection, termsFor);
   const edge = findEdge(plane.edges, text);
   if (edge.change !== request.expectedChange)
     throw changedMeanwhile(text, edge.change, request.expectedChange);
@@ -83,15 +82,16 @@ export function findEdge(edges: readonly EdgeOverview[], text: string): EdgeOver
 
 function planUp(edge: EdgeOverview, { to, share, force }: AdvanceRequest): Planned {
   const { ladder, next } = edge;
-  const unknown: GateVerdict = {
+  const unknown: JudgedGate = {
     outcome: 'not-enough',
     reasons: ['no process reports it: its stages are not known'],
+    settingsFrom: 'defaults',
   };
   if (ladder === null) throw gateRefused(edge.edge, unknown);
   const target = planShareUp({ ...edge, ladder }, { to, share });
   refuseKeyless(edge, target.share);
-  const gate = next ?? unknown;
-  const verdict = { outcome: gate.outcome, reasons: gate.reasons };
+  const { outcome, reasons, settingsFrom } = next ?? unknown;
+  const verdict = { outcome, reasons, settingsFrom };
   if (verdict.outcome === 'pass') return { to: target, gate: verdict };
   if (force === true) return { to: target, gate: verdict, forced: true };
   throw gateRefused(edge.edge, verdict);

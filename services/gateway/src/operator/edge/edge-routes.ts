@@ -56,7 +56,7 @@ export function edgeRoutes(api: Api, desk: OperatorDesk): void {
   api.post('/edges/:edge/advance', { schema: up }, (request): Promise<StageMoved> => {
     const { params, body, operator } = request;
     const move = { ...params, by: operator.name, request: body };
-    return settled(desk, () => advance(desk.connection, move, desk.gate));
+    return settled(desk, () => advance(desk.connection, move, desk.termsFor));
   });
 
   const down = { ...described('edges', 'Moves it down; that needs no gate.'), params: ByEdge, body: Back };
@@ -88,7 +88,7 @@ function readingRoutes(api: Api, desk: OperatorDesk): void {
 }
 
 /** What is stored is left out while the broker is away; what was heard last is told. */
-async function viewOf(written: string, { looker, audit, broker, gate }: OperatorDesk): Promise<EdgeView> {
+async function viewOf(written: string, { looker, audit, broker, termsFor }: OperatorDesk): Promise<EdgeView> {
   const { text } = parseEdge(written);
   const overview = findEdge((await looker.look()).edges, text);
   const { connection } = broker;
@@ -101,6 +101,6 @@ async function viewOf(written: string, { looker, audit, broker, gate }: Operator
     history: rows.filter(({ kind, about }) => kind === 'edge' && about === text).slice(0, 100),
     mismatches,
     series: looker.series.since(text, Date.now() - 15 * 60_000),
-    ...countsFor(overview, looker.reports, gate),
+    ...countsFor(overview, looker.reports, termsFor(overview).gate),
   };
 }

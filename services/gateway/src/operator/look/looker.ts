@@ -1,4 +1,4 @@
-import { STAGE_BUCKET, type GateOptions, type ProcessReport } from '@banyan/control';
+import { STAGE_BUCKET, type GateTermsFor, type ProcessReport } from '@banyan/control';
 import { decodeHeartbeat, type Heartbeat } from '@banyan/contracts';
 import { Loop, messageOf, wait, Wakeup, type Logger, type Round } from '@banyan/runtime';
 import type { Plan } from '@banyan/playbook';
@@ -20,7 +20,7 @@ const MOST_SOURCES = 1_000;
 
 export interface LookerOptions {
   broker: BrokerView;
-  gate: GateOptions;
+  termsFor: GateTermsFor;
   /** Whose run is told; undefined: the last one. */
   plan: Plan | undefined;
   /** Called at each change of a stage or flag. */
@@ -55,11 +55,11 @@ export class Looker {
   #overview: Overview | undefined;
   #waiting: (() => void)[] = [];
 
-  constructor({ broker, gate, plan, onChange, logger }: LookerOptions) {
+  constructor({ broker, termsFor, plan, onChange, logger }: LookerOptions) {
     this.#broker = broker;
     this.#logger = logger;
     this.#noticed = onChange;
-    this.#maker = new OverviewMaker(gate, plan);
+    this.#maker = new OverviewMaker(termsFor, plan);
     this.#loop = new Loop({
       runOnce: (signal) => this.#runOnce(signal),
       onError: (error) => this.#onError(error),

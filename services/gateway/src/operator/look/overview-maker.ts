@@ -1,4 +1,4 @@
-import { overviewsOf, type FlagRecord, type GateOptions } from '@banyan/control';
+import { overviewsOf, type FlagRecord, type GateTermsFor } from '@banyan/control';
 import type { Plan } from '@banyan/playbook';
 import type { BrokerState, FlagRow, Overview } from '../wire.js';
 import { runToShow, summaryOf } from '../plan/plan-view.js';
@@ -15,12 +15,12 @@ export interface Surroundings {
 
 /** Puts together what was collected. Remembers of earlier rounds what rates are made of, and no more. */
 export class OverviewMaker {
-  readonly #gate: GateOptions;
+  readonly #termsFor: GateTermsFor;
   readonly #plan: Plan | undefined;
   readonly #rates = new Rates();
 
-  constructor(gate: GateOptions, plan: Plan | undefined) {
-    this.#gate = gate;
+  constructor(termsFor: GateTermsFor, plan: Plan | undefined) {
+    this.#termsFor = termsFor;
     this.#plan = plan;
   }
 
@@ -29,7 +29,7 @@ export class OverviewMaker {
     const { records, flags, reports, relays, subscribers, runs } = collected;
     const rates = this.#rates;
     rates.prune(nowMs);
-    const edges = overviewsOf(records, reports, this.#gate);
+    const edges = overviewsOf(records, reports, this.#termsFor);
     return {
       at: new Date(nowMs).toISOString(),
       edges,
