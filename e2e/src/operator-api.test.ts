@@ -110,13 +110,14 @@ it('moves an edge up through its gate, and down, on the change that was seen alo
     overview.stage === 'shadow' ? 1 : (await moved('advance', { reason: 'on to shadow' })).change;
   expect(shadow).toBeGreaterThan(0);
   const refused = await act(`${PATH}/advance`, { reason: 'too early', expectedChange: await changeOf() });
-  expect([refused.status, await refused.json()]).toMatchObject([
+  const told: unknown = await refused.json();
+  expect([refused.status, told]).toMatchObject([
     409,
     { code: 'BANYAN_GATE_REFUSED', outcome: 'not-enough', reasons: [expect.stringContaining('agree')] },
   ]);
   const settingsFrom = `advance ${EDGE} to prefer-replica for 20 %`;
   const { next } = (await read<EdgeView>(PATH)).overview;
-  expect([refused.body, next]).toMatchObject([{ settingsFrom }, { settingsFrom }]);
+  expect([told, next]).toMatchObject([{ settingsFrom }, { settingsFrom }]);
   const forced = await moved('advance', { reason: 'a drill', force: true });
   expect(forced).toMatchObject({ from: 'shadow', to: 'prefer-replica' });
   await moved('back', { reason: 'the drill is over', to: 'call' });
