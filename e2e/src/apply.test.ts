@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseEdge, readRuns, StageStore } from '@banyan/control';
+import { AuditLog, parseEdge, readRuns, StageStore } from '@banyan/control';
 import { run as banyanRun } from '@banyan/playbook';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ApplyChildConfig } from './apply-child.js';
 import { MigratedSystem } from './system.js';
@@ -124,6 +125,24 @@ async function changesOf(edge: string): Promise<string[]> {
   return (await store.history(parseEdge(edge))).map(({ from, stage }) => `${from} -> ${stage}`);
 }
 
+/** Backfills that were ever begun of what the replica is made of. */
+async function backfills(): Promise<unknown[]> {
+  const client = new pg.Client(system.databaseUrl('projects'));
+  await client.connect();
+  try {
+    return (await client.query<object>('select aggregate, state from banyan.backfill')).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** What came of each rehearsal of the edge; one that had no call in its half second says nothing, and is tried again. */
+async function rehearsals(): Promise<unknown[]> {
+  const entries = await new AuditLog(nats).read({ kind: 'rehearsal', about: QUERY });
+  const ended = entries.flatMap(({ evidence }) => (evidence === undefined ? [] : [evidence]));
+  return ended.filter((each) => !JSON.stringify(each).includes('"outcome":"not-enough"'));
+}
+
 it('goes on rightly after a kill just before and just after the effect of every step', async () => {
   const left = new Set(EFFECTS.flatMap((step) => [`acting ${step}`, `acted ${step}`]));
   while (left.size > 0) {
@@ -142,8 +161,14 @@ it('goes on rightly after a kill just before and just after the effect of every 
     'prefer-replica -> replica',
   ]);
   expect(await changesOf(REACTION)).toEqual(['call -> dual', 'dual -> event']);
-  const [run] = await readRuns(nats);
-  expect(run?.steps.map(({ state }) => state)).toEqual(run?.steps.map(() => 'done'));
+  expect(await backfills()).toEqual([{ aggregate: 'project', state: 'done' }]);
+  expect(await rehearsals()).toMatchObject([{ outcome: 'passed' }]);
+  const runs = await readRuns(nats);
+  expect(runs).toMatchObject([{ playbook: 'small', state: 'done', startedBy: 'ann' }]);
+  const done = runs.flatMap((run) =>
+    run.steps.map((step) => [step.key, 'how' in step ? step.how : step.state]),
+  );
+  expect(Object.fromEntries(done)).toMatchObject(Object.fromEntries(EFFECTS.map((key) => [key, 'walked'])));
   expect(traffic.counts.failed, traffic.failures.join('\n')).toBe(0);
 }, 300_000);
 

@@ -23,12 +23,18 @@ export type Send = (request: unknown, options: SendOptions) => Promise<Sent>;
 /** A status other than OK, and the error that the client's own library told it with. */
 export class ForeignFailure extends Error {
   readonly status: StatusObject;
+  /** Undefined: none came before the status, or the library tells it with the trailer. */
+  readonly header: Metadata | undefined;
 
   /** @param code by gRPC's numbers, which every library shares */
-  constructor(end: { code: number; details: string; metadata?: Metadata }, cause: unknown) {
+  constructor(
+    end: { code: number; details: string; header?: Metadata | undefined; metadata?: Metadata },
+    cause: unknown,
+  ) {
     super(end.details, { cause });
     this.name = 'ForeignFailure';
-    const { code, details, metadata = new Metadata() } = end;
+    const { code, details, header, metadata = new Metadata() } = end;
+    this.header = header;
     this.status = { code: isStatus(code) ? code : status.UNKNOWN, details, metadata };
     if (cause instanceof Error) CAUSES.set(this.status, cause);
   }
@@ -109,23 +115,27 @@ export class ForeignProviderCall implements ProviderCall {
       const sent = await this.#send(this.#request, options);
       this.#end({ code: status.OK, details: 'OK', metadata: sent.trailer }, sent);
     } catch (error) {
-      this.#end(statusOf(error));
+      const { status: end, header } = failureOf(error);
+      this.#end(end, { header });
     }
   }
 
   /** The first end counts: an answer after a cancellation is nobody's any more. */
-  #end(end: StatusObject, sent?: Sent): void {
+  #end(
+    end: StatusObject,
+    { header, message = null }: { header?: Metadata | undefined; message?: unknown } = {},
+  ): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
     const listener = this.#started?.listener;
-    if (sent !== undefined) listener?.onReceiveMetadata?.(sent.header);
-    listener?.onReceiveMessage?.(sent?.message ?? null);
+    if (header !== undefined) listener?.onReceiveMetadata?.(header);
+    listener?.onReceiveMessage?.(message);
     listener?.onReceiveStatus?.(end);
   }
 }
 
-function statusOf(error: unknown): StatusObject {
-  if (error instanceof ForeignFailure) return error.status;
-  return new ForeignFailure({ code: status.UNKNOWN, details: messageOf(error) }, error).status;
+function failureOf(error: unknown): ForeignFailure {
+  if (error instanceof ForeignFailure) return error;
+  return new ForeignFailure({ code: status.UNKNOWN, details: messageOf(error) }, error);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AUDIT_STREAM, parseEdge, readTrail, StageStore, type StageRecord } from '@banyan/control';
 import { startNats, testNats, uniqueName } from '@banyan/devstack';
-import { wait } from '@banyan/runtime';
+import { silentLogger, wait } from '@banyan/runtime';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { EdgeStand, projectOf, type EdgeSettings } from '../testing/edge-stand.js';
@@ -227,16 +227,22 @@ describe('the guard without the broker', () => {
   }, 90_000);
 
   it('takes its own edge back all the same while nothing can be audited, and tells once it can', async () => {
-    stand = await standOf({ guard: { minReads: 5 } }, { connection });
+    const warn = vi.fn();
+    const logger = { ...silentLogger, warn };
+    stand = await standOf({ guard: { minReads: 5 }, logger }, { connection });
     await stand.move('replica');
     const { streams } = await jetstreamManager(connection);
     await streams.update(AUDIT_STREAM, { max_msg_size: 16 });
     await trip();
+    const error: unknown = expect.stringContaining('BANYAN_AUDIT_UNWRITABLE');
+    const refused = ['cannot tell of a trip yet', { edge: stand.name, error }];
+    await vi.waitFor(() => expect(warn.mock.calls).toContainEqual(refused), { timeout: 20_000 });
     expect(await lastRecord(stand)).toMatchObject({ stage: 'replica', change: 1 });
     await streams.update(AUDIT_STREAM, { max_msg_size: -1 });
     await isTold();
     const [first, tripped] = await readTrail(connection, { about: stand.name, kind: 'edge' });
     expect(first).toMatchObject({ to: 'replica', outcome: 'made' });
     expect(tripped).toMatchObject({ by: 'guard', from: 'replica', evidence: { reasons: [tripped?.why] } });
+    expect(tripped).not.toHaveProperty('lost');
   });
 });

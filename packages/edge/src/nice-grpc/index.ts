@@ -54,18 +54,20 @@ async function send(
   next: (options: CallOptions) => Promise<unknown>,
   { metadata, signal }: SendOptions,
 ): Promise<Sent> {
-  const [header, trailer] = [new WireMetadata(), new WireMetadata()];
+  let header: WireMetadata | undefined;
+  const trailer = new WireMetadata();
   try {
     const message = await next({
       metadata: fromWire(metadata),
       signal,
-      onHeader: (received) => header.merge(toWire(received)),
+      onHeader: (received) => (header = toWire(received)),
       onTrailer: (received) => trailer.merge(toWire(received)),
     });
-    return { header, message, trailer };
+    return { header: header ?? new WireMetadata(), message, trailer };
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
-    throw new ForeignFailure({ code: error.code, details: error.details, metadata: trailer }, error);
+    const { code, details } = error;
+    throw new ForeignFailure({ code, details, header, metadata: trailer }, error);
   }
 }
 

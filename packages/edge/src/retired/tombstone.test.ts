@@ -102,6 +102,7 @@ describe('a tombstone', () => {
 
   it('lets it pass again once the edge has gone back', async () => {
     await retire();
+    await refusalOf(callAs(caller));
     await stand.move('replica');
     await expect.poll(async () => callAs(caller).catch(() => undefined)).toEqual(projectOf('p1', 1));
   });
@@ -135,5 +136,11 @@ describe('a tombstone', () => {
     const { callers } = stone.report();
     expect(callers).toHaveLength(101);
     expect(callers.at(-1)).toMatchObject({ caller: 'others', calls: 10 });
+  });
+
+  it('keeps no name whole that is longer than a name', async () => {
+    await callAs('n'.repeat(65));
+    await callAs('n'.repeat(66));
+    expect(stone.report().callers).toMatchObject([{ caller: 'n'.repeat(64), calls: 2 }]);
   });
 });

@@ -62,7 +62,7 @@ export class Walk {
   async toEnd(): Promise<WalkEnd> {
     const { signal, waitMs, log } = this.#parts;
     for (;;) {
-      if (signal.aborted) return { state: 'waiting', why: 'it was interrupted between two steps' };
+      if (signal.aborted) return { state: 'waiting', why: 'it was interrupted' };
       const round = await this.#patiently(() => this.runOnce());
       if (round.state === 'moved') this.#movedMs = systemClock.monotonicMs();
       else if (round.state !== 'idle') return round;

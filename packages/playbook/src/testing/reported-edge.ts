@@ -8,7 +8,9 @@ import {
   stageReportOf,
   StageWatch,
   type ChangeEvidence,
+  type CutReport,
   type EdgeStage,
+  type EdgeTask,
   type QueryEdgeReport,
   type QueryStage,
 } from '@banyan/control';
@@ -22,6 +24,8 @@ export class ReportedEdge {
   readonly stage: EdgeStage<'query'>;
   /** Parts of the evidence under the present change. */
   measured: Partial<ChangeEvidence> = {};
+  /** What operators asked of it, in a rehearsal: no call of it needs its provider. */
+  readonly tasks: EdgeTask[] = [];
   readonly #watch: StageWatch;
   readonly #reporter: Reporter;
   readonly #folder = mkdtempSync(join(tmpdir(), 'banyan-edge-'));
@@ -34,7 +38,7 @@ export class ReportedEdge {
     this.name = name;
     this.#watch = new StageWatch({ connection, stateDir: this.#folder });
     this.stage = this.#watch.edge({ edge: name, stages });
-    const edges = [{ report: () => this.#report() }];
+    const edges = [{ report: () => this.#report(), perform: (task: EdgeTask) => this.#perform(task) }];
     this.#reporter = new Reporter({ connection, service: this.stage.name.caller, edges });
   }
 
@@ -47,6 +51,12 @@ export class ReportedEdge {
     this.#reporter.stop();
     await this.#watch.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #perform(task: EdgeTask): Promise<CutReport> {
+    this.tasks.push(task);
+    const id = 'id' in task ? task.id : '';
+    return Promise.resolve({ id, isCut: false, open: 0, calls: 42, failed: 0, cut: 0 });
   }
 
   #report(): QueryEdgeReport {
