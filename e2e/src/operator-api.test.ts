@@ -190,11 +190,25 @@ it('lists a parked key, has it tried again, gives up its event, and keeps who an
   ]);
 });
 
-it('shows the playbook before it was applied', async () => {
+it('shows the playbook before it was applied, and how far the edges stand all the same', async () => {
   const plan = await read<PlanView>('/plan');
   expect(plan).toMatchObject({ playbook: { name: expect.any(String) }, run: null });
   expect(plan.steps.length).toBeGreaterThan(20);
-  expect(plan.steps.every(({ state }) => state === 'todo')).toBe(true);
+  const reached = async (): Promise<string[]> =>
+    (await read<PlanView>('/plan')).steps.flatMap(({ id, state }) =>
+      state === 'todo' ? [] : [`${id}: ${state}`],
+    );
+  // Reactions are read from the start; the edge was moved to its second stage above; nothing was backfilled or rehearsed.
+  await expect
+    .poll(reached, { timeout: 20_000 })
+    .toEqual([
+      `advance ${EDGE} to cache: reached`,
+      ...[
+        'tasks -> projects.RecordTaskActivity',
+        'projects -> tasks.ArchiveProjectTasks',
+        'teams -> tasks.UnassignMember',
+      ].map((edge) => `receive ${edge}: reached`),
+    ]);
 });
 
 // Last: it takes the broker away.

@@ -7,6 +7,7 @@ import type { StepView } from '../wire.js';
 
 const LOOKS: Readonly<Record<StepView['state'], readonly [IconName, Tone]>> = {
   todo: ['clock', 'neutral'],
+  reached: ['check', 'neutral'],
   waiting: ['clock', 'warn'],
   soaking: ['clock', 'info'],
   running: ['play', 'info'],
@@ -26,7 +27,9 @@ export function StepList({ steps }: { steps: readonly StepView[] }) {
   );
 }
 
-function Step({ step: { title, edge, state, at, by, missing = [] } }: { step: StepView }) {
+const WORDS: Partial<Record<StepView['state'], string>> = { todo: 'to do' };
+
+function Step({ step: { title, edge, state, at, by, how, missing = [] } }: { step: StepView }) {
   const [icon, tone] = LOOKS[state];
   const words = withArrows(title);
   return (
@@ -45,9 +48,10 @@ function Step({ step: { title, edge, state, at, by, missing = [] } }: { step: St
         )}
       </div>
       <p class="step-state">
-        <Badge tone={tone}>{state}</Badge>
+        <Badge tone={tone}>{WORDS[state] ?? state}</Badge>
         {at !== undefined && (
           <span class="muted">
+            {how === 'found' && 'found so '}
             <Ago at={at} />
             {by !== undefined && ` by ${by}`}
           </span>

@@ -14,6 +14,8 @@ export { applyPlan, type Applied, type ApplyOptions } from './apply/apply-plan.j
 export type { RunEvent } from './apply/run-event.js';
 export type { PlaybookChange } from './apply/run-log.js';
 export { doneText, eventText, liveLine, runLines } from './apply/show-run.js';
+export { lookAtPlan, type PlanLookOptions, type StepStanding } from './apply/reached.js';
+export { World, type KnownWorld } from './apply/world.js';
 export { termsIn } from './apply/gate-terms.js';
 export { keyedSteps, planDigest, type KeyedStep } from './apply/keyed-steps.js';
 export { readPlan } from './plan/read-plan.js';

@@ -3,6 +3,7 @@ import { BanyanError, isBanyanError, messageOf } from '@banyan/runtime';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { checkPlan } from '../plan/check-plan.js';
 import type { Plan } from '../plan/plan.js';
+import { DEFAULT_SETTINGS } from './found.js';
 import { findStep, keyedSteps, scopeText, stepsIn, type Scope } from './keyed-steps.js';
 import type { RunEvent } from './run-event.js';
 import { RunLog, runOf } from './run-log.js';
@@ -130,9 +131,10 @@ async function broken(log: RunLog, error: unknown): Promise<never> {
 }
 
 function partsOf(options: ApplyOptions) {
-  const { connection, plan, by, waitMs = Infinity, gate = {}, timeoutMs = 10_000 } = options;
-  const { maxErrors = 0.001, minCalls = 10, signal = new AbortController().signal } = options;
+  const { connection, plan, by, waitMs = Infinity } = options;
+  const { signal = new AbortController().signal } = options;
   const { onEvent = () => undefined, onLook = () => undefined } = options;
+  const { gate, timeoutMs, maxErrors, minCalls } = { ...DEFAULT_SETTINGS, ...options };
   const settings = { gate, timeoutMs, maxErrors, minCalls };
   return { connection, plan, by, settings, waitMs, signal, onEvent, onLook };
 }

@@ -37,4 +37,6 @@ export interface StepSettings {
   minCalls: number;
 }
 
+export const DEFAULT_SETTINGS: StepSettings = { gate: {}, timeoutMs: 10_000, maxErrors: 0.001, minCalls: 10 };
+
 export const waiting = (...missing: string[]): Found => ({ kind: 'waiting', missing });

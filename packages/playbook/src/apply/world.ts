@@ -5,11 +5,20 @@ import {
   type EdgeReport,
   defaultTerms,
   type GateTermsFor,
+  type ProcessReport,
   type RehearsalRecord,
+  type StageRecord,
 } from '@banyan/control';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { collectSubscribers } from '../backfill/targets.js';
 import { askOnce, under, type Answers, type ControlPlane } from '../control-plane.js';
+
+/** What is known of it already, and need not be asked for. */
+export interface KnownWorld {
+  records: StageRecord[];
+  reports: ProcessReport[];
+  subscribers: SubscriberReport[];
+}
 
 /** The world at one moment: each thing is asked for once, when it is first wanted. */
 export class World {
@@ -18,8 +27,12 @@ export class World {
   #subscribers: Promise<SubscriberReport[]> | undefined;
   #rehearsals: Promise<RehearsalRecord[]> | undefined;
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, known?: KnownWorld) {
     this.connection = connection;
+    if (known === undefined) return;
+    const { records, reports, subscribers } = known;
+    this.#answers = Promise.resolve({ connection, records, reports });
+    this.#subscribers = Promise.resolve(subscribers);
   }
 
   /** Stages and reports, and what gates with these settings say. */

@@ -7,6 +7,7 @@ import { BrokerView } from './look/broker-view.js';
 import { Looker } from './look/looker.js';
 import { brokerAway } from './operator-problem.js';
 import { ParkedDatabases } from './parked/parked-databases.js';
+import { PlanLook } from './plan/plan-look.js';
 
 export interface DeskOptions {
   nats: Promise<NatsConnection>;
@@ -25,6 +26,7 @@ export class OperatorDesk {
   /** By which settings an edge is judged before it advances: those of its next step in the playbook. */
   readonly termsFor: GateTermsFor;
   readonly plan: Plan | undefined;
+  readonly planLook: PlanLook;
 
   /** @throws BanyanError BANYAN_PLAYBOOK_INVALID */
   constructor({ nats, databases, playbook, logger }: DeskOptions) {
@@ -35,6 +37,7 @@ export class OperatorDesk {
     const audit = new AuditMirror(broker, logger);
     this.audit = audit;
     this.looker = new Looker({ broker, termsFor, plan, onChange: () => audit.notice(), logger });
+    this.planLook = new PlanLook(plan, this.looker);
     this.parked = new ParkedDatabases(databases);
   }
 

@@ -220,9 +220,30 @@ export interface ParkedDone {
 
 /** GET /plan */
 export interface PlanView {
-  playbook: { name: string; description: string; digest: string } | null;
+  /** The one that the gateway was given, else that of the last run; null: none. */
+  playbook: PlaybookView | null;
   steps: StepView[];
+  /** Who walks these steps, or did last. */
   run: RunSummary | null;
+  /**
+   * A run of the same name that walks, or walked, another version of the playbook: with its steps. POST /plan/pause is for it
+   * then.
+   */
+  otherRun: OtherRun | null;
+}
+
+export interface PlaybookView {
+  name: string;
+  /** Its file, as it was named. */
+  description: string;
+  /** Of what it says. */
+  digest: string;
+}
+
+export interface OtherRun {
+  playbook: PlaybookView;
+  steps: StepView[];
+  run: RunSummary;
 }
 
 export interface StepView {
@@ -231,10 +252,16 @@ export interface StepView {
   /** `backfill`, `receive`, `advance`, `back`, `floor`, `rehearse` or `retire`. */
   kind: string;
   edge?: string;
-  state: 'todo' | 'waiting' | 'soaking' | 'running' | 'done' | 'failed' | 'postponed';
+  /**
+   * `done`: by the run, or found so by it. `reached`: it is so at present, by the same look as a run's, and no run has noted it:
+   * the next will find it done.
+   */
+  state: 'todo' | 'reached' | 'waiting' | 'soaking' | 'running' | 'done' | 'failed' | 'postponed';
   at?: string;
   by?: string;
-  /** What it waits for, or why it failed. */
+  /** Of a step that is done: `found`, it was so before the run came to it. */
+  how?: 'walked' | 'found';
+  /** What it waits for, why it failed, or where a stage that is set is not in force. */
   missing?: string[];
 }
 

@@ -84,6 +84,11 @@ export class Looker {
     return this.#overview === undefined ? nothingYet(broker) : { ...this.#overview, broker };
   }
 
+  /** What was heard last, before anything is made of it; undefined: nothing yet. */
+  get collected(): Collected | undefined {
+    return this.#collected;
+  }
+
   /** What processes said of themselves last. */
   get reports(): readonly ProcessReport[] {
     return this.#collected?.reports ?? [];

@@ -28,6 +28,7 @@ export class OverviewMaker {
     const nowMs = Date.now();
     const { records, flags, reports, relays, subscribers, runs } = collected;
     const rates = this.#rates;
+    const run = runToShow(runs, this.#plan);
     rates.prune(nowMs);
     const edges = overviewsOf(records, reports, this.#termsFor);
     return {
@@ -37,7 +38,7 @@ export class OverviewMaker {
       relays: relayRows(relays, { heartbeats, rates, nowMs }),
       subscribers: subscriberRows(subscribers, { processes: reports, rates, nowMs }),
       flags: flags.map(flagRow),
-      run: summaryOf(runToShow(runs, this.#plan)),
+      run: run === undefined ? null : summaryOf(run),
       broker,
     };
   }

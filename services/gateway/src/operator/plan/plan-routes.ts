@@ -13,7 +13,7 @@ const Why = Type.Object({ reason: Reason }, { additionalProperties: false });
 
 /** The playbook, how far it is, and a hand on its brake. */
 export function planRoutes(api: Api, desk: OperatorDesk): void {
-  const look = described('plan', 'The steps of the playbook, and how the run stands.');
+  const look = described('plan', 'The steps of the playbook, which are reached, and how the run stands.');
   api.get('/plan', { schema: look }, () => asked(() => viewOf(desk)));
 
   for (const [action, summary] of [
@@ -27,8 +27,9 @@ export function planRoutes(api: Api, desk: OperatorDesk): void {
   }
 }
 
-async function viewOf({ connection, plan }: OperatorDesk): Promise<PlanView> {
-  return planView(runToShow(await readRuns(connection), plan), plan);
+async function viewOf({ connection, plan, planLook }: OperatorDesk): Promise<PlanView> {
+  const [runs, standings] = await Promise.all([readRuns(connection), planLook.standings(connection)]);
+  return planView({ run: runToShow(runs, plan), plan, standings });
 }
 
 /** In the audit log first, so that nothing is done without. */
