@@ -195,15 +195,48 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     await page.getByText('Live', { exact: true }).first().waitFor();
   });
 
+  it('is beside a board that keeps nobody out either, in its light theme and its dark one', async () => {
+    await page.goto(`${system.gatewayUrl}/board/${await boardOfAllKinds()}`);
+    for (const pane of ['Push', 'Polling']) {
+      const cards = page.getByRole('region', { name: pane });
+      await cards.getByRole('button', { name: 'Done →' }).first().waitFor();
+      await cards.getByRole('button', { name: '← Reopen' }).first().waitFor();
+    }
+    // What is refused is told on the page too.
+    await page.getByLabel('New task').fill(' ');
+    await page.getByRole('button', { name: 'Add task' }).click();
+    await page.getByRole('alert').waitFor();
+    expect(await inBothThemes()).toEqual({ light: [], dark: [] });
+  });
+
+  /** A project with a task in each column. @returns where the board shows it */
+  async function boardOfAllKinds(): Promise<string> {
+    const { id: projectId, teamId } = traffic.world.project();
+    const { tasks } = clients;
+    const create = tasks.createTask.bind(tasks);
+    const made = { projectId, assigneeId: '' };
+    await unary(create, { ...made, name: 'Plant' });
+    const { task } = await unary(create, { ...made, name: 'Water' });
+    await unary(tasks.completeTask.bind(tasks), { id: task?.id ?? '', expectedVersion: 0 });
+    return `#team=${teamId}&project=${projectId}`;
+  }
+
+  async function inBothThemes(): Promise<Record<string, string[]>> {
+    const found: Record<string, string[]> = {};
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      found[colorScheme] = await axeFindings(page);
+    }
+    return found;
+  }
+
   it('keeps nobody out on any page, in its light theme and its dark one', async () => {
     const found: Record<string, string[]> = {};
     for (const path of PAGES) {
       await open(path);
       await page.locator('.loading').first().waitFor({ state: 'detached' });
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        found[`${path} ${colorScheme}`] = await axeFindings(page);
-      }
+      for (const [theme, findings] of Object.entries(await inBothThemes()))
+        found[`${path} ${theme}`] = findings;
     }
     expect(Object.entries(found).filter(([, findings]) => findings.length > 0)).toEqual([]);
     expect(Object.keys(found)).toHaveLength(2 * PAGES.length);

@@ -218,15 +218,19 @@ describe('live updates', () => {
     const resource = `tasks?projectId=${projectId}`;
     const follower = new LiveFollower(system.gatewayUrl, resource);
     follower.start();
-    const changing = changes(projectId, 25);
+    const changing = changes(projectId, 15);
     for (const mode of ['poll', 'push', 'poll', 'push'] as const) {
-      const before = mode === 'push' ? follower.connections : follower.polls;
+      const turns = () => (mode === 'push' ? follower.connections : follower.polls);
+      const before = turns();
       await setFlag(mode);
-      await expect
-        .poll(() => (mode === 'push' ? follower.connections : follower.polls))
-        .toBeGreaterThan(before);
+      await expect.poll(turns).toBeGreaterThan(before);
+      // What no flip after it can make good.
+      await changes(projectId, 2);
+      const listed = await listOf(resource);
+      await expect.poll(() => follower.lacks(listed)).toEqual([]);
     }
     await changing;
+    await changes(projectId, 2);
     const polled = await listOf(resource);
     await expect.poll(() => follower.items).toEqual(polled);
     expect(polled.size).toBe(25);

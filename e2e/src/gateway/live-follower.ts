@@ -47,6 +47,13 @@ export class LiveFollower {
     await this.#done;
   }
 
+  /** Which things of a list it does not know yet as the list has them. */
+  lacks(list: ReadonlyMap<string, Thing>): string[] {
+    return [...list.values()].flatMap(({ id, version }) =>
+      (this.items.get(id)?.version ?? 0) < version ? [id] : [],
+    );
+  }
+
   async #run(): Promise<void> {
     while (!this.#abort.signal.aborted) {
       const live = await this.#read().catch(() => undefined);

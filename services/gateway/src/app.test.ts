@@ -73,7 +73,7 @@ describe('a gateway by itself', () => {
   });
 
   it('knows no path but its own, and lets no page frame it or load from elsewhere', async () => {
-    const response = await ask('/api/nothing');
+    const response = await ask('/api/nothing', { headers: { origin: 'https://evil.example' } });
     expect([response.status, await response.json()]).toMatchObject([404, { code: 'NO_SUCH_ROUTE' }]);
     const policy = response.headers.get('content-security-policy');
     expect(policy).toMatch(/default-src 'self'.*frame-ancestors 'none'/);
@@ -88,7 +88,7 @@ describe('a gateway by itself', () => {
     expect(await idFor('two words')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('limits the requests of one address, and not its health checks', async () => {
+  it('limits the requests of one address, and neither its health checks nor its pages', async () => {
     const statuses = new Set<number>();
     for (let i = 0; i < 100; i++) statuses.add((await ask('/api/openapi.json')).status);
     expect([...statuses]).toEqual([200, 429]);
@@ -98,6 +98,7 @@ describe('a gateway by itself', () => {
       remedy: expect.stringContaining('Retry-After'),
     });
     expect((await ask('/healthz')).status).toBe(200);
+    expect((await ask('/board/')).status).toBe(200);
   });
 });
 

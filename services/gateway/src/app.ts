@@ -99,11 +99,11 @@ async function securityPlugins(app: FastifyInstance, options: GatewayOptions): P
   }
   await app.register(cookie);
   if (options.rateLimit > 0)
-    await app.register(rateLimit, { max: options.rateLimit, timeWindow: 60_000, allowList: isPage });
+    await app.register(rateLimit, { max: options.rateLimit, timeWindow: 60_000, allowList: isFree });
 }
 
-/** Pages and their parts are files; what they ask for is limited. */
-const isPage = ({ url }: { url: string }): boolean => !url.startsWith('/api');
+/** Pages, their parts and health checks cost nothing; what pages ask for is limited. */
+const isFree = ({ url }: { url: string }): boolean => !url.startsWith('/api');
 
 /** An answer that is given while the app stops ends its connection: one that is kept open would have to be waited for. */
 function letGo(app: FastifyInstance, isStopping: () => boolean): void {

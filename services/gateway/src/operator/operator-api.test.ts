@@ -169,6 +169,14 @@ describe('the operator API', () => {
     expect((await act('a drill')).status).toBe(503);
   });
 
+  it('takes no name of an operator that a terminal could not show, or that says nothing', async () => {
+    const called = async (name: string) =>
+      codeOf(await ask('/overview', { headers: { ...bearer(TOKEN), 'x-banyan-operator': name } }));
+    for (const name of ['<b>ann</b>', '- ann', 'x'.repeat(65), 'ann\u009b'])
+      expect(await called(name), name).toEqual([400, 'INVALID_REQUEST']);
+    expect((await called('Ann B. +1'))[0]).toBe(200);
+  });
+
   it('tells what it knows, and that the broker is away', async () => {
     const overview = (await (await ask('/overview', { headers: bearer(TOKEN) })).json()) as Overview;
     expect(overview).toMatchObject({ edges: [], relays: [], broker: { connected: false } });
