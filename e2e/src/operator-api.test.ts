@@ -1,3 +1,4 @@
+import { AUDIT_STREAM, RunStore } from '@banyan/control';
 import type {
   AuditPage,
   AuditRow,
@@ -9,6 +10,8 @@ import type {
   StageMoved,
 } from '@banyan/service-gateway/wire';
 import { unary } from '@banyan/service-host';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { liveEvents } from './operator/live-events.js';
@@ -23,10 +26,12 @@ const PATH = `/edges/${encodeURIComponent(EDGE)}`;
 
 let system: MigratedSystem;
 let clients: Clients;
+let nats: NatsConnection;
 
 beforeAll(async () => {
   system = await MigratedSystem.start({ log: () => undefined });
   clients = new Clients(system.addresses, 'test');
+  nats = await connect({ servers: system.natsUrl });
   const { teams, projects, tasks } = clients;
   const { team } = await unary(teams.createTeam.bind(teams), { name: 'Team' });
   const create = projects.createProject.bind(projects);
@@ -37,6 +42,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   clients.close();
+  await nats.close();
   await system.stop();
 });
 
@@ -209,6 +215,70 @@ it('shows the playbook before it was applied, and how far the edges stand all th
         'teams -> tasks.UnassignMember',
       ].map((edge) => `receive ${edge}: reached`),
     ]);
+});
+
+/** A run that waits for somebody to go on with it. */
+async function waitingRun(store: RunStore, playbook: string): Promise<void> {
+  const at = new Date().toISOString();
+  const by = { startedAt: at, startedBy: 'bob', by: 'bob', updatedAt: at };
+  const run = {
+    id: '1',
+    playbook,
+    digest: '',
+    file: 'seven.yaml',
+    state: 'waiting',
+    why: '',
+    scope: null,
+  } as const;
+  await store.write({ ...run, ...by, current: null, steps: [], told: [] }, undefined);
+}
+
+it('pauses a run and lets it go on, and keeps who and why', async () => {
+  const name = (await read<PlanView>('/plan')).playbook?.name ?? '';
+  const store = await RunStore.open(nats);
+  await waitingRun(store, name);
+  const paused = await act('/plan/pause', { reason: 'until after lunch' });
+  expect([paused.status, await paused.json()]).toMatchObject([200, { run: { paused: true } }]);
+  expect(await store.wishes(name)).toMatchObject({ paused: { by: 'ann' } });
+  const resumed = await act('/plan/resume', { reason: 'lunch is over' });
+  expect([resumed.status, await resumed.json()]).toMatchObject([200, { run: { paused: false } }]);
+  const { entries } = await read<AuditPage>('/audit?limit=2');
+  expect(entries).toMatchObject([
+    { kind: 'run', about: name, by: 'ann', why: 'lunch is over', to: 'resume' },
+    { kind: 'run', about: name, by: 'ann', why: 'until after lunch', to: 'pause' },
+  ]);
+});
+
+it('does nothing that the audit log cannot keep', async () => {
+  const { streams } = await jetstreamManager(nats);
+  const { config } = await streams.info(AUDIT_STREAM);
+  const expectedChange = await changeOf();
+  const parked = async () => (await read<ParkedList>('/parked')).keys;
+  const isSkipped = async () => (await parked()).map(({ service, skipped }) => [service, skipped]);
+  const [before, waiting] = [await isSkipped(), (await parked()).find(({ skipped }) => !skipped)];
+  await streams.update(AUDIT_STREAM, { max_msg_size: 16 });
+  try {
+    const { subscriber = '', source = '', aggregate = '', key = '' } = waiting ?? {};
+    const which = { subscriber, source, aggregate, key };
+    for (const [path, body] of [
+      [`${PATH}/advance`, { expectedChange, force: true }],
+      [`${PATH}/back`, { expectedChange, to: 'call' }],
+      ['/parked/retry', which],
+      ['/parked/skip', which],
+      ['/plan/pause', {}],
+    ] as const) {
+      const refused = await act(path, { ...body, reason: 'in the dark' });
+      expect([refused.status, await refused.json()], path).toMatchObject([
+        503,
+        { code: 'BANYAN_AUDIT_UNWRITABLE' },
+      ]);
+    }
+  } finally {
+    await streams.update(AUDIT_STREAM, { max_msg_size: config.max_msg_size });
+  }
+  expect(await changeOf()).toBe(expectedChange);
+  expect(await isSkipped()).toEqual(before);
+  expect((await read<PlanView>('/plan')).run).toMatchObject({ paused: false });
 });
 
 // Last: it takes the broker away.
