@@ -1,3 +1,4 @@
+import { Metadata } from '@grpc/grpc-js';
 import { GetProjectResponse } from '@banyan/contracts/projects';
 import {
   edgeFindSubjectOf,
@@ -107,8 +108,25 @@ describe('a counterexample', () => {
     stand.put('p1', 3);
     expect(await replay(stand, id)).toMatchObject({ replayed: true, outcome: 'equal', version: 3 });
     // Another process knows only what the store has.
-    expect(await replay(stand, 'unheld', requestBytes)).toMatchObject({ replayed: true, outcome: 'equal' });
+    const told = await replay(stand, 'unheld', requestBytes);
+    expect(told).toMatchObject({ replayed: true, outcome: 'equal', version: 3 });
     expect((await stand.evidence()).comparisons).toMatchObject({ wrong: 1, equal: 0 });
+  });
+
+  it('is replayed as its caller asked, with the metadata of that call', async () => {
+    const stand = await standOf();
+    stand.put('p1', 1);
+    stand.replica.put(projectOf('p1', 1, 'Oak'));
+    stand.provider.handler = ({ metadata }, answer) =>
+      answer(null, projectOf('p1', 1, String(metadata.get('tenant'))));
+    await stand.move('shadow');
+    const metadata = new Metadata();
+    metadata.set('tenant', 'acme');
+    await new Promise((resolve) => stand.client.getProject({ id: 'p1' }, metadata, resolve));
+    const [{ id, requestBytes }] = (await kept(stand)) as [Mismatch];
+    const differences = (provider: string): object => ({ differences: [{ path: 'project.name', provider }] });
+    expect(await replay(stand, id)).toMatchObject(differences('acme'));
+    expect(await replay(stand, 'unheld', requestBytes)).toMatchObject(differences(''));
   });
 
   it('never shows what is sensitive, and is then replayed only by the process that saw it', async () => {

@@ -5,9 +5,17 @@ import {
   type DescMethodUnary,
   type MessageShape,
 } from '@bufbuild/protobuf';
-import { Code, type CallOptions, type ConnectError, type Transport } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  decodeBinaryHeader,
+  encodeBinaryHeader,
+  type CallOptions,
+  type Interceptor,
+  type Transport,
+} from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +26,7 @@ import { testNats, uniqueName } from '@banyan/devstack';
 import { edgeInterceptor, unaryMethod } from './index.js';
 import { queryEdge, type QueryEdge } from '../query/query-edge.js';
 import { EdgeStand, NEVER, projectOf } from '../testing/edge-stand.js';
+import { signing, type Sighting } from '../testing/signing.js';
 
 type Message = MessageShape<DescMessage>;
 
@@ -51,11 +60,11 @@ beforeEach(async () => {
     compare: { version: (message) => Number(jsonOf(message).project?.version) },
     budget: { stalenessMs: 2_000 },
     sampleShare: 1,
+    readTimeoutMs: 60_000,
     stages: watch,
   });
   watch.start();
-  const baseUrl = `http://${provider.address}`;
-  transport = createGrpcTransport({ baseUrl, interceptors: [edgeInterceptor([edge.interceptor])] });
+  transport = transportOf(edgeInterceptor([edge.interceptor]));
 });
 afterEach(async () => {
   await edge.stop();
@@ -64,6 +73,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 afterAll(() => nats.close());
+
+function transportOf(...interceptors: Interceptor[]): Transport {
+  return createGrpcTransport({ baseUrl: `http://${provider.address}`, interceptors });
+}
 
 function messageOf(id: string, name: string): Message {
   const message = create(method.output, {});
@@ -126,6 +139,70 @@ describe('a client of Connect with an edge', () => {
     });
   });
 
+  it('gets the headers and trailers of an answer too, binary ones as they were', async () => {
+    provider.handler = (call, end) => {
+      const trailer = new Metadata();
+      trailer.add('end', 'of it');
+      trailer.add('raw-bin', Buffer.from([0, 255]));
+      call.sendMetadata(call.metadata);
+      end(null, projectOf('p1', 1), trailer);
+    };
+    const headers = { trace: 'one', 'raw-bin': encodeBinaryHeader(Buffer.from([1, 2])) };
+    const { header, trailer } = await transport.unary(method, undefined, undefined, headers, { id: 'p1' });
+    const bytesIn = (found: Headers): number[] => [...decodeBinaryHeader(found.get('raw-bin') ?? '')];
+    expect([header.get('trace'), bytesIn(header)]).toEqual(['one', [1, 2]]);
+    expect([trailer.get('end'), bytesIn(trailer)]).toEqual(['of it', [0, 255]]);
+  });
+
+  it('gets the error of what lies further in, as that threw it', async () => {
+    class TheirError extends ConnectError {}
+    const thrown = new TheirError('enough', Code.ResourceExhausted);
+    const refusing: Interceptor = () => () => Promise.reject(thrown);
+    transport = transportOf(edgeInterceptor([edge.interceptor]), refusing);
+    expect(await failure(get('p1'))).toBe(thrown);
+  });
+
+  it('takes interceptors of grpc-js, the first one outermost, which see and change all of a call', async () => {
+    const seen: Sighting[] = [];
+    transport = transportOf(edgeInterceptor([signing('a', seen), signing('b', seen), edge.interceptor]));
+    const both: unknown = expect.stringMatching(/^a, ?b$/);
+    const told = (): unknown[] =>
+      seen
+        .splice(0)
+        .map(({ by, header, trailer, code }) => [by, (header ?? trailer)?.get('via').join(), code]);
+    provider.handler = (call, end) =>
+      end({ code: status.NOT_FOUND, details: call.request.id, metadata: call.metadata });
+    expect(await failure(get('p1'))).toMatchObject({ code: Code.NotFound, rawMessage: 'p1-a-b' });
+    expect(told()).toEqual(['b', 'a'].map((by) => [by, both, status.NOT_FOUND]));
+    provider.handler = (call, end) => {
+      call.sendMetadata(call.metadata);
+      end(null, projectOf(call.request.id, 1), call.metadata);
+    };
+    expect((await get('p1')).project?.name).toBe('p1-a-b at 1');
+    const headers = ['b', 'a'].map((by) => [by, both, undefined]);
+    expect(told()).toEqual([...headers, ...['b', 'a'].map((by) => [by, both, status.OK])]);
+  });
+
+  it('leaves streams alone', async () => {
+    // Over the wire a unary answer is a stream of one.
+    const streaming = { ...method, methodKind: 'server_streaming' as const };
+    const request = create(method.input, { id: 'p1' });
+    const input = (async function* () {
+      yield await Promise.resolve(request);
+    })();
+    const { message } = await transport.stream(streaming, undefined, undefined, undefined, input);
+    const names: unknown[] = [];
+    for await (const each of message) names.push(jsonOf(each).project?.name);
+    expect(names).toEqual(['of the provider']);
+    expect(edge.report(true).evidence).toEqual([]);
+  });
+
+  it('tells the edge how long it has, so that the provider can answer where the replica hangs', async () => {
+    await move('prefer-replica');
+    answer = () => NEVER;
+    expect((await get('p1', { timeoutMs: 2_000 })).project?.name).toBe('of the provider');
+  });
+
   it('keeps its deadline and its signal, whoever answers', async () => {
     provider.handler = () => undefined;
     answer = () => NEVER;
@@ -136,6 +213,7 @@ describe('a client of Connect with an edge', () => {
       const cancelled = failure(get('p1', { signal: abort.signal }));
       abort.abort();
       expect(await cancelled).toMatchObject({ code: Code.Canceled });
+      expect(edge.report(true).evidence.at(-1)?.calls).toMatchObject({ ok: 0, failed: 2 });
     }
   });
 });

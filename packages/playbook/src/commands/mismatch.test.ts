@@ -21,22 +21,37 @@ let edge: string;
 let reporter: Reporter;
 let tasks: EdgeTask[];
 let answer: ReplayAnswer | CalibrationReport;
+/** Other processes that have the edge. */
+let others: Reporter[];
 
 beforeEach(async () => {
   nats = await testNats();
   edge = `${uniqueName('tasks')} -> projects.GetProject`;
   tasks = [];
+  others = [];
   const perform = (task: EdgeTask): Promise<ReplayAnswer | CalibrationReport> => {
     tasks.push(task);
     return Promise.resolve(answer);
   };
-  reporter = new Reporter({ connection: nats.connection, service: 'tasks', edges: [{ report, perform }] });
+  reporter = new Reporter({ ...inTasks('host-b'), edges: [{ report, perform }] });
   await reporter.start();
 });
 afterEach(async () => {
-  reporter.stop();
+  for (const each of [reporter, ...others]) each.stop();
   await nats.close();
 });
+
+const inTasks = (instance: string) => ({ connection: nats.connection, service: 'tasks', instance });
+
+/** Starts another process that has the edge; processes are asked in the order of their names. */
+async function startOther(
+  instance: string,
+  perform: (task: EdgeTask) => Promise<ReplayAnswer | CalibrationReport>,
+): Promise<void> {
+  const other = new Reporter({ ...inTasks(instance), edges: [{ report, perform }] });
+  others.push(other);
+  await other.start();
+}
 
 function report(): EdgeReport {
   const latencyMs = { count: 0, p50: 0, p99: 0, max: 0 };
@@ -116,6 +131,8 @@ describe('banyan mismatch', () => {
       1,
       'still wrong at version 3',
     ],
+    [{ replayed: true, outcome: 'late', version: 4, differences: [] }, 0, 'now equal at version 4, late'],
+    [{ replayed: true, outcome: 'unjudged', version: null, differences: [] }, 2, 'could not be judged'],
     [{ replayed: false, because: 'it is not held' }, 2, 'cannot be replayed: it is not held'],
   ] as const)(
     'has a process of the caller ask again, and says what came of it: %o',
@@ -129,6 +146,15 @@ describe('banyan mismatch', () => {
       expect(tasks).toEqual([{ do: 'replay', id, requestBytes: 'CgE=' }]);
     },
   );
+
+  it('asks one process after the other, up to the first that can', async () => {
+    answer = { replayed: true, outcome: 'equal', version: 4, differences: [] };
+    await startOther('host-a', () => Promise.resolve({ replayed: false, because: 'it is not held' }));
+    let asked = 0;
+    await startOther('host-c', () => Promise.resolve({ replayed: false, because: `${(asked += 1)}` }));
+    expect(await banyan('mismatch', 'replay', id)).toMatchObject({ code: 0 });
+    expect([tasks.length, asked]).toEqual([1, 0]);
+  });
 
   it('waits for a process to be there, and knows no id that is not kept', async () => {
     reporter.stop();
@@ -181,8 +207,22 @@ describe('banyan calibrate', () => {
     });
   });
 
+  const running = { state: 'running', wanted: 50, samples: 1, unjudged: 0, fields: [] } as const;
+
+  it('is done once any process has its samples', async () => {
+    answer = { ...running, fields: [] };
+    const done = { ...running, state: 'done', samples: 50, fields: [] } as const;
+    await startOther('host-a', ({ do: what }) =>
+      Promise.resolve(what === 'calibrate' ? { ...running, fields: [] } : { ...done, fields: [] }),
+    );
+    expect(await banyan('calibrate', edge)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('50 of 50 calls asked twice'),
+    });
+  });
+
   it('is not yet done while the calls do not come', async () => {
-    answer = { state: 'running', wanted: 50, samples: 1, unjudged: 0, fields: [] };
+    answer = { ...running, fields: [] };
     expect(await banyan('calibrate', edge, '--timeout', '300')).toMatchObject({
       code: 2,
       out: expect.stringContaining('1 of 50 calls asked twice'),

@@ -245,6 +245,7 @@ describe('rules', () => {
     ['branches[*].lenth_m', 'trees.v1.Branch has no field lenth_m; did you mean branches[*].length_m?'],
     ['person.name', 'person holds a value and nothing in it'],
     ['branch[0]', 'trees.v1.Branch is neither list nor map'],
+    ['branch[id]', 'trees.v1.Branch is neither list nor map'],
     ['branches[', '"branches[" is no path'],
   ])('refuse the path %s and say what was meant', (path, message) => {
     expect(() => comparison({ ignore: [path] })).toThrow(
@@ -254,6 +255,7 @@ describe('rules', () => {
 
   it('refuse the key of an unordered list that its items do not have', () => {
     expect(() => comparison({ unordered: ['branches by ids'] })).toThrow('did you mean branches[*].id?');
+    expect(() => comparison({ unordered: ['tagz'] })).toThrow('did you mean tags?');
   });
 });
 
