@@ -73,6 +73,17 @@ describe('a client of nice-grpc with an edge', () => {
     expect(stand.provider.calls).toBe(2);
   });
 
+  it('is compared all the same when its caller aborts after the answer', async () => {
+    await stand.move('prefer-replica');
+    const abort = new AbortController();
+    stand.provider.handler = (_call, answer) => {
+      abort.abort();
+      answer(null, projectOf('p1', 1, 'of the provider'));
+    };
+    expect((await get('p1', { signal: abort.signal })).project?.name).toBe('of the replica');
+    expect((await stand.evidence()).comparisons.wrong).toBe(1);
+  });
+
   it('gets statuses, headers and trailers as without the edge', async () => {
     let refuses = true;
     stand.provider.handler = (call, answer) => {
@@ -118,8 +129,8 @@ describe('a client of nice-grpc with an edge', () => {
       throw thrown;
     };
     const client = createClientFactory()
-      .use(edgeMiddleware([stand.edge.interceptor]))
       .use(refusing)
+      .use(edgeMiddleware([stand.edge.interceptor]))
       .create(ProjectsServiceService, channel);
     expect(await failure(client.getProject({ id: 'p1' }))).toBe(thrown);
   });
