@@ -137,6 +137,20 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     await page.getByText('enough of it').first().waitFor();
   });
 
+  it('keeps a dialog open that was opened in the moment in which another closed', async () => {
+    await open(EDGE_PAGE);
+    await page.getByRole('button', { name: 'Advance to cache' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).waitFor();
+    // In one task, so that no frame comes in between.
+    await page.evaluate(`(async () => {
+      [...document.querySelectorAll('dialog button')].find((each) => each.textContent === 'Cancel').click();
+      for (let i = 0; i < 1000 && document.querySelector('dialog'); i++) await undefined;
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'a', bubbles: true }));
+      for (let i = 0; i < 3; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
+    })()`);
+    expect(await page.getByRole('dialog').count()).toBe(1);
+  });
+
   it('shows a change that somebody else makes, and does not overwrite it', async () => {
     await open(EDGE_PAGE);
     await page.getByRole('button', { name: 'Advance to cache' }).click();

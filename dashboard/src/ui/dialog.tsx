@@ -23,7 +23,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       ref={element}
       class="dialog"
       aria-labelledby={id}
-      onClose={onClose}
+      onClose={(event) => closeIfThere(event, onClose)}
       onClick={(event) => closeOutside(event, onClose)}
     >
       <header class="dialog-head">
@@ -35,6 +35,11 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       {children}
     </dialog>
   );
+}
+
+/** A browser tells of the closing a frame later: by then this one may be gone, and another be open in its place. */
+function closeIfThere({ currentTarget }: Event, onClose: () => void): void {
+  if (currentTarget instanceof HTMLDialogElement && currentTarget.isConnected) onClose();
 }
 
 /** A click on the dialog itself, not on anything in it, is one on what lies behind. */
