@@ -1,10 +1,14 @@
-import { readTrail } from '@banyan/control';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEdge, readTrail, StageStore } from '@banyan/control';
 import { run } from '@banyan/playbook';
 import { unary } from '@banyan/service-host';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Applying } from './dashboard/applying.js';
 import { axeFindings } from './dashboard/axe-findings.js';
 import { CHROMIUM, openBrowser } from './gateway/browser.js';
 import { MigratedSystem } from './system.js';
@@ -13,6 +17,19 @@ import { Traffic } from './traffic/traffic.js';
 
 const EDGE = 'tasks -> projects.GetProject';
 const EDGE_PAGE = '/edges/tasks:projects.GetProject';
+
+/** Two steps that no gate holds up: one edge up, and down again. */
+const WALKED = 'tasks -> teams.GetMembership';
+const STEPS = { up: `advance ${WALKED} to cache`, down: `back ${WALKED} to call` };
+const PLAYBOOK = `
+version: 1
+name: up-and-down
+edges: { ${WALKED}: { kind: query } }
+steps:
+  - { advance: ${WALKED}, to: cache }
+  - { back: ${WALKED}, to: call }
+`;
+
 const PAGES = [
   '/',
   EDGE_PAGE,
@@ -36,9 +53,13 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
   let traffic: Traffic;
   let browser: Browser;
   let page: Page;
+  let folder: string;
 
   beforeAll(async () => {
-    system = await MigratedSystem.start({ log: () => undefined });
+    folder = mkdtempSync(join(tmpdir(), 'banyan-dashboard-'));
+    const playbook = join(folder, 'up-and-down.yaml');
+    writeFileSync(playbook, PLAYBOOK);
+    system = await MigratedSystem.start({ playbook, log: () => undefined });
     nats = await connect({ servers: system.natsUrl });
     clients = new Clients(system.addresses, 'test');
     traffic = new Traffic({ clients, users: 2, pauseMs: 60, seed: 7 });
@@ -53,6 +74,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     clients.close();
     await nats.close();
     await system.stop();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   beforeEach(async () => {
@@ -74,13 +96,18 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     await vi.waitFor(async () => {
       const out: string[] = [];
       const say = (line: string): void => void out.push(line);
-      const code = await run([...args, '--yes', '--json'], {
+      const code = await run([...args, '--json'], {
         terminal: { out: say, err: say, confirm: undefined },
         env: { ...process.env, NATS_URL: system.natsUrl },
         folder: '/',
       });
       expect(code, out.join('\n')).toBe(0);
     }, again);
+  }
+
+  async function stageOf(edge: string): Promise<string | undefined> {
+    const store = await StageStore.open(nats);
+    return (await store.read(parseEdge(edge)))?.record?.stage;
   }
 
   /** Confirms what a dialog asks, and again if the broker was too busy to take it: nothing was done then. */
@@ -155,7 +182,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     await open(EDGE_PAGE);
     await page.getByRole('button', { name: 'Advance to cache' }).click();
     await page.getByLabel(/Reason/).fill('I was first');
-    await banyan('advance', EDGE);
+    await banyan('advance', EDGE, '--yes');
     await rungIs('cache');
     await page.getByRole('dialog').getByRole('button', { name: 'Advance', exact: true }).click();
     await page.getByRole('dialog').getByRole('alert').waitFor();
@@ -164,7 +191,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
   });
 
   it('does not let an edge advance that its gate holds, but by force', async () => {
-    await banyan('advance', EDGE, '--force', '--reason', 'on with it');
+    await banyan('advance', EDGE, '--yes', '--force', '--reason', 'on with it');
     await open(EDGE_PAGE);
     await page.getByRole('button', { name: 'Advance to prefer-replica' }).click();
     const dialog = page.getByRole('dialog');
@@ -172,10 +199,53 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     const force = dialog.getByRole('button', { name: 'Force it' });
     expect(await force.isDisabled()).toBe(true);
     await dialog.getByText('The gate does not pass.', { exact: true }).waitFor();
+    await dialog.getByText(/^Judged by the defaults/).waitFor();
     await dialog.getByLabel(/Advance though/).check();
     await confirm('Force it');
     await rungIs('prefer-replica');
     await page.getByText('forced').first().waitFor();
+  });
+
+  it('pauses a walk of the playbook and lets it go on, and the walk obeys', async () => {
+    await open('/plan');
+    const stateOf = (step: string): Locator =>
+      page
+        .getByRole('listitem')
+        .filter({ hasText: step.replace('->', '→') })
+        .locator('.badge');
+    await stateOf(STEPS.up).getByText('to do').waitFor();
+    const playbook = join(folder, 'up-and-down.yaml');
+    const walk = new Applying(playbook, { natsUrl: system.natsUrl, postpone: STEPS.down });
+    try {
+      await stateOf(STEPS.up).getByText('done').waitFor();
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.getByLabel(/Reason/).fill('lunch');
+      await confirm('Pause');
+      await expect.poll(() => walk.story, { timeout: PATIENCE_MS }).toContain('paused');
+      await banyan('apply', 'release', STEPS.down, '--playbook', playbook);
+      const releasedMs = performance.now();
+      await stateOf(STEPS.down).getByText('waiting').waitFor();
+      // Three rounds of a walk that does not obey would have made the step.
+      await expect.poll(() => performance.now() - releasedMs, { timeout: 10_000 }).toBeGreaterThan(1_500);
+      expect(await stageOf(WALKED)).toBe('cache');
+      await page.getByRole('button', { name: 'Resume' }).click();
+      await page.getByLabel(/Reason/).fill('back from lunch');
+      await confirm('Resume');
+      await stateOf(STEPS.down).getByText('done').waitFor();
+      expect(await walk.ended).toBe(0);
+      expect(walk.story.filter((line) => /paused|resumed|acting back/.test(line))).toEqual([
+        ...['paused', 'resumed'],
+        `acting ${STEPS.down}`,
+      ]);
+      expect(await stageOf(WALKED)).toBe('call');
+      const trail = await readTrail(nats, { kind: 'run' });
+      expect(trail.filter(({ to }) => to !== undefined).map(({ why, to }) => ({ why, to }))).toEqual([
+        { why: 'lunch', to: 'pause' },
+        { why: 'back from lunch', to: 'resume' },
+      ]);
+    } finally {
+      walk.kill();
+    }
   });
 
   it('tries a parked key again', async () => {

@@ -11,6 +11,8 @@ export type ServiceName = (typeof SERVICES)[number];
 export interface SystemOptions {
   /** Folder for all files; kept. Default '': a temporary one that goes when the system stops. */
   dir?: string;
+  /** File of the playbook that operators see, and by which gates judge for them; default: that of the three services. */
+  playbook?: string;
   /** Told in a line what was started. */
   log: (line: string) => void;
 }
@@ -39,25 +41,28 @@ export class MigratedSystem {
   /** What operators show to the gateway. */
   readonly operatorToken = randomBytes(24).toString('base64url');
   readonly #gatewayAddress: string;
+  readonly #playbook: string;
 
   private constructor(
     parts: Pick<MigratedSystem, 'stack' | 'supervisor' | 'addresses'>,
-    gatewayAddress: string,
+    { gatewayAddress, playbook }: { gatewayAddress: string; playbook: string },
   ) {
     this.stack = parts.stack;
     this.supervisor = parts.supervisor;
     this.addresses = parts.addresses;
     this.#gatewayAddress = gatewayAddress;
+    this.#playbook = playbook;
   }
 
   /** Starts everything. What had been started is stopped again if a part does not come up. */
   static async start(options: SystemOptions): Promise<MigratedSystem> {
-    const { dir = '', log } = options;
+    const { dir = '', playbook = PLAYBOOK, log } = options;
     const stack = await startStack({ dir, databases: SERVICES, log });
     const supervisor = new Supervisor({ dir: join(stack.dir, 'logs') });
     const [teams, projects, tasks] = [await address(), await address(), await address()];
     const addresses = { teams, projects, tasks };
-    const system = new MigratedSystem({ stack, supervisor, addresses }, await address());
+    const gatewayAddress = await address();
+    const system = new MigratedSystem({ stack, supervisor, addresses }, { gatewayAddress, playbook });
     try {
       await system.#startParts(log);
       return system;
@@ -149,7 +154,7 @@ export class MigratedSystem {
         HTTP_ADDRESS: this.#gatewayAddress,
         BANYAN_STATE_DIR: join(this.stack.dir, 'state', 'gateway'),
         DASHBOARD_DIR: DASHBOARD,
-        PLAYBOOK,
+        PLAYBOOK: this.#playbook,
         OPERATOR_TOKEN: this.operatorToken,
         OPERATOR_DATABASES: JSON.stringify(this.description.postgres),
         // So that the board has something to show before anybody has made the flag.
