@@ -225,7 +225,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
       await banyan('apply', 'release', STEPS.down, '--playbook', playbook);
       const releasedMs = performance.now();
       await stateOf(STEPS.down).getByText('waiting').waitFor();
-      // Three rounds of a walk that does not obey would have made the step.
+      // Time for a walk that does not obey to make the step.
       await expect.poll(() => performance.now() - releasedMs, { timeout: 10_000 }).toBeGreaterThan(1_500);
       expect(await stageOf(WALKED)).toBe('cache');
       await page.getByRole('button', { name: 'Resume' }).click();

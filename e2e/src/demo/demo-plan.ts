@@ -1,6 +1,9 @@
-import { join } from 'node:path';
-import { readPlan, type Plan, type PlanStep } from '@banyan/playbook';
-import { ROOT } from '../root.js';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { readPlan, type Plan } from '@banyan/playbook';
+import { parse, stringify } from 'yaml';
+import { PLAYBOOK } from '../root.js';
 
 /** How sure the gates have to be, and how long each step is looked at. */
 export interface Pace {
@@ -11,14 +14,26 @@ export interface Pace {
   soakMs: number;
 }
 
-/** The playbook of the three services, at another pace than it says: its steps and their order are what is written there. */
-export function demoPlan(pace: Pace): Plan {
-  const plan = readPlan(join(ROOT, 'playbooks/teams-projects-tasks.yaml'));
-  return { ...plan, steps: plan.steps.map((step) => atPace(step, pace)) };
-}
+/**
+ * The playbook of the three services, at another pace than it says: its steps and their order are what is written there. It is a
+ * file, so that the gateway shows and judges by what is walked.
+ */
+export class DemoPlaybook {
+  readonly file: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'banyan-demo-'));
 
-function atPace(step: PlanStep, { soakMs, ...gate }: Pace): PlanStep {
-  const { action } = step;
-  if (action.do !== 'advance') return step;
-  return { ...step, action: { ...action, soakMs, gate: { ...action.gate, ...gate } } };
+  constructor({ soakMs, ...pace }: Pace) {
+    const written = parse(readFileSync(PLAYBOOK, 'utf8')) as { defaults?: { gate?: object } };
+    const gate = { ...written.defaults?.gate, ...pace };
+    this.file = join(this.#folder, basename(PLAYBOOK));
+    writeFileSync(this.file, stringify({ ...written, defaults: { soak: `${soakMs}ms`, gate } }));
+  }
+
+  plan(): Plan {
+    return readPlan(this.file);
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
 }

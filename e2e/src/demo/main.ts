@@ -1,3 +1,4 @@
+import type { Plan } from '@banyan/playbook';
 import { isBanyanError, messageOf } from '@banyan/runtime';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { DevFile } from '../dev-file.js';
@@ -7,7 +8,7 @@ import { MigratedSystem } from '../system.js';
 import { Clients } from '../traffic/clients.js';
 import { Traffic } from '../traffic/traffic.js';
 import { untilSignal } from '../until-signal.js';
-import { demoPlan } from './demo-plan.js';
+import { DemoPlaybook } from './demo-plan.js';
 import { queryFigures, reactionFigures, readEdges, type CallFigures } from './edge-figures.js';
 import { isLedgerBalanced, readLedger } from './ledger/ledger.js';
 import { HELP, readOptions, type Options } from './options.js';
@@ -31,9 +32,10 @@ async function run(options: Options, file: DevFile | undefined): Promise<boolean
   const startMs = performance.now();
   const teller = new Teller((text) => (options.json ? process.stderr : process.stdout).write(text));
   const signal = untilSignal();
-  const system = await MigratedSystem.start({ log: (line) => teller.say(line) });
+  const playbook = new DemoPlaybook(options.pace);
+  const system = await MigratedSystem.start({ playbook: playbook.file, log: (line) => teller.say(line) });
   try {
-    const ended = await Promise.race([play(system, teller, options), signal]);
+    const ended = await Promise.race([play(system, teller, { ...options, plan: playbook.plan() }), signal]);
     if (typeof ended === 'string') throw new Error(`ended by ${ended}`);
     const outcome = { ...ended, seconds: Math.round((performance.now() - startMs) / 1000) };
     tellOutcome(outcome, teller);
@@ -42,13 +44,14 @@ async function run(options: Options, file: DevFile | undefined): Promise<boolean
     return outcome.ok;
   } finally {
     await system.stop();
+    playbook.remove();
   }
 }
 
 async function play(
   system: MigratedSystem,
   teller: Teller,
-  { seed, shownMs, pace }: Options,
+  { seed, shownMs, plan }: Options & { plan: Plan },
 ): Promise<Omit<Outcome, 'seconds'>> {
   const nats = await connect({ servers: system.natsUrl });
   const clients = new Clients(system.addresses, 'demo');
@@ -57,7 +60,7 @@ async function play(
     teller.say('making teams, members and projects');
     await traffic.world.seed(4, 60);
     traffic.start();
-    const story = new Story({ system, nats, traffic, teller, shownMs, plan: demoPlan(pace) });
+    const story = new Story({ system, nats, traffic, teller, shownMs, plan });
     const told = await story.tell();
     await traffic.stop();
     await settle(system, 20_000);
