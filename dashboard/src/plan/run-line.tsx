@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { Ago } from '../ui/ago.js';
-import { Badge } from '../ui/badge.js';
+import { Badge, type Tone } from '../ui/badge.js';
 import { Button } from '../ui/button.js';
+import type { IconName } from '../ui/icon.js';
 import type { RunSummary } from '../wire.js';
 import { RunDialog, type RunAction } from './run-dialog.js';
 
@@ -11,20 +12,20 @@ export function RunLine({ run, onActed }: { run: RunSummary; onActed: () => void
   const action: RunAction = run.paused ? 'resume' : 'pause';
   return (
     <div class="run">
-      <Badge tone={run.paused ? 'warn' : 'info'} icon={run.paused ? 'pause' : 'play'}>
-        {run.state}
-      </Badge>
+      <RunBadge run={run} />
       <span class="muted">
         by {run.by}, <Ago at={run.at} />
       </span>
-      <Button
-        icon={action === 'pause' ? 'pause' : 'play'}
-        onClick={() => {
-          asked.value = action;
-        }}
-      >
-        {action === 'pause' ? 'Pause' : 'Resume'}
-      </Button>
+      {(run.paused || run.state !== 'done') && (
+        <Button
+          icon={action === 'pause' ? 'pause' : 'play'}
+          onClick={() => {
+            asked.value = action;
+          }}
+        >
+          {action === 'pause' ? 'Pause' : 'Resume'}
+        </Button>
+      )}
       {asked.value !== null && (
         <RunDialog
           action={asked.value}
@@ -37,3 +38,19 @@ export function RunLine({ run, onActed }: { run: RunSummary; onActed: () => void
     </div>
   );
 }
+
+function RunBadge({ run: { paused, state } }: { run: RunSummary }) {
+  const [tone, icon] = paused ? (['warn', 'pause'] as const) : (LOOKS[state] ?? (['info', 'play'] as const));
+  return (
+    <Badge tone={tone} icon={icon}>
+      {state}
+    </Badge>
+  );
+}
+
+const LOOKS: Readonly<Record<string, readonly [Tone, IconName]>> = {
+  done: ['good', 'check'],
+  failed: ['bad', 'cross'],
+  stopped: ['bad', 'warning'],
+  waiting: ['warn', 'clock'],
+};

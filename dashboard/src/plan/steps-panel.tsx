@@ -18,13 +18,13 @@ export function StepsPanel({ plan: { steps, run, otherRun }, onActed }: StepsPan
       <Meter label="Steps done or reached" value={value} max={steps.length} text={text} tone="good" />
       {run !== null && <RunLine run={run} onActed={onActed} />}
       {run === null && (
-        <p class="run muted">
+        <p class="run-note muted">
           {otherRun === null ? 'Nobody runs this plan.' : 'Nobody runs this version of the plan.'}{' '}
           <code>banyan apply</code> does.
         </p>
       )}
       {steps.some(({ state }) => state === 'reached') && (
-        <p class="muted">
+        <p class="run-note muted">
           Reached: it is so already, though no run of this plan has come to it. A run will find it done.
         </p>
       )}
@@ -39,7 +39,7 @@ export function OtherRunPanel({ other, onActed }: { other: OtherRun; onActed: ()
   const { value, text } = progressOf(steps);
   return (
     <Panel title="Run of another version" wide aside={<span class="muted">{text}</span>}>
-      <p>
+      <p class="run-note">
         The last run of {playbook.name} walked another version of this playbook:{' '}
         {fileIn(playbook.description)}, <code>{playbook.digest}</code>. The gateway was started with the one
         below.
