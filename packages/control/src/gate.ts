@@ -50,7 +50,14 @@ function processesRun({ reports, changeId }: GateQuestion): Finding[] {
   if (tripped !== undefined) return [['fail', `the guard of a process has tripped: ${tripped.cause}`]];
   if (others > 0)
     return [['not-enough', `${others} of ${reports.length} processes do not run the last change yet`]];
-  return [['pass', `all ${reports.length} processes run the last change`]];
+  return [
+    [
+      'pass',
+      reports.length === 1
+        ? 'its one process runs the last change'
+        : `all ${reports.length} processes run the last change`,
+    ],
+  ];
 }
 
 /** What is asked before callers get answers of the replica. */

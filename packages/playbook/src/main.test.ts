@@ -85,7 +85,7 @@ describe('the banyan command', () => {
   it('shows every edge that a process reports, before its first change', async () => {
     const all = await banyan(['status']);
     expect(all.code).toBe(0);
-    expect(all.out).toContain(`${edge}: shadow: ready: all 1 processes run the last change`);
+    expect(all.out).toContain(`${edge}: shadow: ready: its one process runs the last change`);
     const one = await banyan(['status', edge]);
     expect(one.out).toContain('stage      call (never changed)');
     expect(one.out).toContain('fresh (120 of 2000 ms)');

@@ -1,10 +1,21 @@
 import type { RunRecord, RunStep, RunView } from '@banyan/control';
 import { ago, table } from '../table.js';
+import type { StepStanding } from './reached.js';
 import type { RunEvent } from './run-event.js';
 
-/** A run's steps, a line each. */
-export function stepLines(steps: readonly RunStep[]): string[] {
-  const rows = steps.map((step, index) => [index + 1, step.key, stateText(step)]);
+/**
+ * A run's steps, a line each.
+ *
+ * @param standings how they stand in the world, where that was asked: what a run has not come to may be so all the same
+ */
+export function stepLines(
+  steps: readonly RunStep[],
+  standings?: ReadonlyMap<string, StepStanding>,
+): string[] {
+  const rows = steps.map((step, index) => {
+    const isSo = step.state === 'todo' && standings?.get(step.key)?.reached === true;
+    return [index + 1, step.key, isSo ? 'is so already' : stateText(step)];
+  });
   return table(['STEP', 'WHAT', 'STATE'], rows);
 }
 

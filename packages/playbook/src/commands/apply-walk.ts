@@ -1,9 +1,11 @@
 import { readRuns } from '@banyan/control';
 import { applyPlan, scopeOf, type Applied, type ApplyOptions } from '../apply/apply-plan.js';
 import { keyedSteps, stepsIn } from '../apply/keyed-steps.js';
+import { lookAtPlan, type StepStanding } from '../apply/reached.js';
 import type { RunEvent } from '../apply/run-event.js';
 import { runOf } from '../apply/run-log.js';
 import { changedText, doneText, eventText, liveLine, stepLines } from '../apply/show-run.js';
+import { World } from '../apply/world.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { wantedOf, type ApplyContext } from './apply-context.js';
 import { isWanted } from './command-options.js';
@@ -25,6 +27,8 @@ export async function walk(context: ApplyContext): Promise<void> {
   ended(codeOf(applied));
 }
 
+const NOT_ASKED: ReadonlyMap<string, StepStanding> = new Map();
+
 /** What would be done, and how far it is. */
 async function preview({ plan, connection, options, surroundings, by }: ApplyContext): Promise<void> {
   const { terminal } = surroundings;
@@ -33,13 +37,16 @@ async function preview({ plan, connection, options, surroundings, by }: ApplyCon
   const { record, changed } = runOf(plan, all, { before, by });
   const wanted = new Set(stepsIn(plan, all, scopeOf({ plan, ...wantedOf(options) })).map(({ key }) => key));
   const steps = record.steps.filter(({ key }) => wanted.has(key));
+  const standings =
+    options.yes === true ? NOT_ASKED : await lookAtPlan(plan, { world: new World(connection), by });
   if (options.json === true) {
-    const told = { ok: true, done: false, playbook: plan.name, changed: changed ?? null, steps };
+    const stood = steps.map((step) => ({ ...step, reached: standings.get(step.key)?.reached === true }));
+    const told = { ok: true, done: false, playbook: plan.name, changed: changed ?? null, steps: stood };
     if (options.yes !== true) terminal.out(JSON.stringify(told));
     return;
   }
   if (changed !== undefined) terminal.out(changedText({ kind: 'changed', changed }));
-  if (options.yes !== true) for (const line of [...stepLines(steps), '']) terminal.out(line);
+  if (options.yes !== true) for (const line of [...stepLines(steps, standings), '']) terminal.out(line);
   terminal.out(`${plan.name}: ${doneText({ steps })}`);
 }
 

@@ -76,6 +76,21 @@ ${more}`;
     expect([await changes(), await run()]).toEqual([[], undefined]);
   });
 
+  it('says what is so already, though no run has come to it', async () => {
+    edge.measured = ENOUGH;
+    await banyan('advance', edge.name, '--yes');
+    const { out } = await banyan('apply', file);
+    expect(out).toMatch(/ to prefer-replica +is so already\n.* to replica +to do\n/);
+    const { json } = await banyan('apply', file, '--json');
+    expect(json).toMatchObject({
+      steps: [
+        { state: 'todo', reached: true },
+        { state: 'todo', reached: false },
+      ],
+    });
+    expect(await run()).toBeUndefined();
+  });
+
   it('walks all steps whose gates pass, tells of each, and is done once', async () => {
     edge.measured = ENOUGH;
     const { code, out } = await apply('--json');

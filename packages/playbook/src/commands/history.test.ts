@@ -27,7 +27,7 @@ it('tells who moved an edge, why, on what evidence, and whether the gate was ove
   expect(code).toBe(0);
   const lines = out.split('\n');
   expect(lines[0]).toMatch(/^20\S+ {2}.* -> projects.GetProject {2}call -> shadow {2}by ann: first try$/);
-  expect(lines[1]).toBe('    gate pass: all 1 processes run the last change');
+  expect(lines[1]).toBe('    gate pass: its one process runs the last change');
   expect(lines[2]).toMatch(/shadow -> prefer-replica {2}by bob \(forced\): a drill$/);
   expect(lines[3]).toMatch(/gate not-enough: .*320 more have to agree/);
   expect(lines[4]).toMatch(/prefer-replica -> shadow {2}by cy: enough$/);

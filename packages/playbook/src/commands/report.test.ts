@@ -73,7 +73,7 @@ it('tells who changed what when and why, on what evidence, and what went wrong',
   expect(out).toContain('0 of 1 edges have reached their target.');
   expect(out).toContain('call → **shadow** → prefer-replica (target) → replica');
   expect(out).toMatch(
-    /\| call \| shadow \| ann \| first try \| gate pass: all 1 processes run the last change \|/,
+    /\| call \| shadow \| ann \| first try \| gate pass: its one process runs the last change \|/,
   );
   expect(out).toMatch(
     /\| ! trip \| prefer-replica -&gt;|\| ! trip \| prefer-replica -> shadow by guard: wrong answers \|/,
