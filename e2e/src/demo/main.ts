@@ -18,21 +18,33 @@ import { Teller } from './teller.js';
 import { tellOutcome, type Outcome } from './outcome.js';
 
 async function main(options: Options): Promise<boolean> {
-  if (!options.keep) return run(options, undefined);
+  const playbook = new DemoPlaybook(options.pace);
+  try {
+    return await (options.keep ? runKept(options, playbook) : run(options, { playbook }));
+  } finally {
+    playbook.remove();
+  }
+}
+
+async function runKept(options: Options, playbook: DemoPlaybook): Promise<boolean> {
   const file = await DevFile.claim(ROOT);
   try {
-    return await run(options, file);
+    return await run(options, { playbook, file });
   } finally {
     await file.release();
   }
 }
 
-/** @param file tells others where the system is, if it is to be kept running at the end */
-async function run(options: Options, file: DevFile | undefined): Promise<boolean> {
+interface DemoFiles {
+  playbook: DemoPlaybook;
+  /** Tells others where the system is, if it is to be kept running at the end. */
+  file?: DevFile;
+}
+
+async function run(options: Options, { playbook, file }: DemoFiles): Promise<boolean> {
   const startMs = performance.now();
   const teller = new Teller((text) => (options.json ? process.stderr : process.stdout).write(text));
   const signal = untilSignal();
-  const playbook = new DemoPlaybook(options.pace);
   const system = await MigratedSystem.start({ playbook: playbook.file, log: (line) => teller.say(line) });
   try {
     const ended = await Promise.race([play(system, teller, { ...options, plan: playbook.plan() }), signal]);
@@ -44,7 +56,6 @@ async function run(options: Options, file: DevFile | undefined): Promise<boolean
     return outcome.ok;
   } finally {
     await system.stop();
-    playbook.remove();
   }
 }
 
