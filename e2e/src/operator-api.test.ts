@@ -7,6 +7,7 @@ import type {
   ParkedKeyRow,
   ParkedList,
   PlanView,
+  PlaybookView,
   StageMoved,
 } from '@banyan/service-gateway/wire';
 import { unary } from '@banyan/service-host';
@@ -151,13 +152,21 @@ it('tells who follows of a change within a second, with what is in the audit log
   try {
     const first = await events.next((event) => event.type === 'overview');
     expect(first.data).toMatchObject({ broker: { connected: true } });
-    const { change } = await moved('advance', { reason: 'to be followed' });
-    const atMs = performance.now();
-    await events.next(({ type, data }) => {
-      if (type !== 'overview') return false;
-      return (data as Overview).edges.some((each) => each.edge === EDGE && each.change === change);
-    });
-    expect(performance.now() - atMs).toBeLessThan(1_000);
+    const tookMs: number[] = [];
+    for (const [action, to] of [
+      ['advance', 'cache'],
+      ['back', 'call'],
+      ['advance', 'cache'],
+    ] as const) {
+      const { change } = await moved(action, { reason: 'to be followed', to });
+      const atMs = performance.now();
+      await events.next(({ type, data }) => {
+        if (type !== 'overview') return false;
+        return (data as Overview).edges.some((each) => each.edge === EDGE && each.change === change);
+      });
+      tookMs.push(performance.now() - atMs);
+    }
+    expect(tookMs.sort((a, b) => a - b)[1]).toBeLessThan(1_000);
     const told = await events.next(
       ({ type, data }) => type === 'audit' && (data as AuditRow).why === 'to be followed',
     );
@@ -218,13 +227,13 @@ it('shows the playbook before it was applied, and how far the edges stand all th
 });
 
 /** A run that waits for somebody to go on with it. */
-async function waitingRun(store: RunStore, playbook: string): Promise<void> {
+async function waitingRun(store: RunStore, { name: playbook, digest }: PlaybookView): Promise<void> {
   const at = new Date().toISOString();
   const by = { startedAt: at, startedBy: 'bob', by: 'bob', updatedAt: at };
   const run = {
     id: '1',
     playbook,
-    digest: '',
+    digest,
     file: 'seven.yaml',
     state: 'waiting',
     why: '',
@@ -234,9 +243,11 @@ async function waitingRun(store: RunStore, playbook: string): Promise<void> {
 }
 
 it('pauses a run and lets it go on, and keeps who and why', async () => {
-  const name = (await read<PlanView>('/plan')).playbook?.name ?? '';
+  const { playbook } = await read<PlanView>('/plan');
+  if (playbook === null) throw new Error('the gateway was given no playbook');
+  const { name } = playbook;
   const store = await RunStore.open(nats);
-  await waitingRun(store, name);
+  await waitingRun(store, playbook);
   const paused = await act('/plan/pause', { reason: 'until after lunch' });
   expect([paused.status, await paused.json()]).toMatchObject([200, { run: { paused: true } }]);
   expect(await store.wishes(name)).toMatchObject({ paused: { by: 'ann' } });
