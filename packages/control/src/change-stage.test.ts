@@ -105,6 +105,28 @@ describe('changing a stage', () => {
     ]);
   });
 
+  it('waits for the processes of the edge, however many others answer sooner', async () => {
+    const stage = await start('busy');
+    const { nats, reporter } = processes[0] ?? {};
+    reporter?.stop();
+    const name = `busy-${edge}`;
+    nats?.connection.subscribe(REPORT_SUBJECT, {
+      callback: (_error, message) => {
+        const edges = [{ ...stageReportOf(stage), freshness: FRESH, evidence: [] }];
+        const report = { service: 'tasks', instance: name, pid: 1, edges };
+        setTimeout(() => message.respond(JSON.stringify(report)), 50);
+      },
+    });
+    for (const instance of ['teams', 'projects'])
+      operator.connection.subscribe(REPORT_SUBJECT, {
+        callback: (_error, message) =>
+          void message.respond(JSON.stringify({ service: instance, instance, pid: 1, edges: [] })),
+      });
+    const { inForce, missing } = await changeStage(operator.connection, changeOf({ timeoutMs: 2_000 }));
+    expect(inForce.map(({ process }) => process)).toEqual([name]);
+    expect(missing).toEqual([]);
+  });
+
   it('is made, for those that start later, when no process reports the edge', async () => {
     const { record, inForce, missing } = await changeStage(operator.connection, changeOf());
     expect([inForce, missing]).toEqual([[], []]);

@@ -7,8 +7,8 @@ import { REPORT_SUBJECT, type ReportQuestion } from './reporter.js';
 export interface CollectOptions {
   /** How long to wait for answers, in ms; default 500. A busy process that takes longer is not seen. */
   waitMs?: number;
-  /** End as soon as this many have answered. */
-  expect?: number;
+  /** End as soon as these have answered; without any, after the time. Others may be quicker, so they are not counted. */
+  instances?: Iterable<string>;
   /** Leave the evidence out. */
   brief?: boolean;
   /** Ask for the ledgers, and leave the evidence out. */
@@ -22,19 +22,20 @@ export interface CollectOptions {
  */
 export async function collectReports(
   connection: NatsConnection,
-  { waitMs = 500, expect = 0, brief = false, ledgers = false }: CollectOptions = {},
+  { waitMs = 500, instances = [], brief = false, ledgers = false }: CollectOptions = {},
 ): Promise<ProcessReport[]> {
-  const counted =
-    expect > 0 ? { strategy: 'count' as const, maxMessages: expect } : { strategy: 'timer' as const };
+  const awaited = new Set(instances);
   const reports: ProcessReport[] = [];
   try {
     const question = questionOf({ brief, ledgers });
     for await (const answer of await connection.requestMany(REPORT_SUBJECT, question, {
       maxWait: waitMs,
-      ...counted,
+      strategy: 'timer',
     })) {
       const report = decodeReport(answer.string());
-      if (report !== undefined) reports.push(report);
+      if (report === undefined) continue;
+      reports.push(report);
+      if (awaited.delete(report.instance) && awaited.size === 0) break;
     }
   } catch (error) {
     if (!isNobody(error))

@@ -3,6 +3,9 @@ import { systemClock, wait } from '@banyan/runtime';
 import { collectReports } from './collect-reports.js';
 import type { ProcessReport } from './report.js';
 
+const FIRST_WAIT_MS = 250;
+const LAST_WAIT_MS = 1_000;
+
 export interface ChangeInForce {
   /** The processes that run the change and have it on disk, each with the time from the write until it was seen to, in ms. */
   inForce: { process: string; ms: number }[];
@@ -36,14 +39,14 @@ export class InForce<R> {
     return [...this.#left].map(([process, why]) => ({ process, why }));
   }
 
-  /** Asks again and again, at first every few ms: most changes are in force at once. */
+  /** Asks again and again, at first every few ms: most changes are in force at once. A busy process is given longer each time. */
   async until(deadlineMs: number, connection: NatsConnection): Promise<void> {
     let pauseMs = 2;
-    let answering = this.#left.size;
-    while (this.#left.size > 0 && systemClock.monotonicMs() < deadlineMs) {
-      const reports = await collectReports(connection, { waitMs: 250, expect: answering, brief: true });
-      answering = Math.max(1, reports.length);
-      for (const report of reports) this.#note(report);
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LAST_WAIT_MS, waitMs * 2)) {
+      const leftMs = deadlineMs - systemClock.monotonicMs();
+      if (this.#left.size === 0 || leftMs <= 0) return;
+      const asked = { waitMs: Math.min(waitMs, Math.ceil(leftMs)), instances: [...this.#left.keys()] };
+      for (const report of await collectReports(connection, { ...asked, brief: true })) this.#note(report);
       await wait(this.#left.size === 0 ? 0 : pauseMs);
       pauseMs = Math.min(250, pauseMs * 1.5);
     }

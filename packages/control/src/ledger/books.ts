@@ -31,15 +31,17 @@ export async function collectBooks(
   connection: NatsConnection,
   { forMs = 5_000, waitMs = 500 }: CollectBooksOptions = {},
 ): Promise<Books> {
-  const look = async (expect = 0): Promise<Look> =>
-    new Look(await collectReports(connection, { waitMs, expect, ledgers: true }));
+  const look = async (processes: readonly ProcessReport[] = []): Promise<Look> => {
+    const instances = processes.map(({ instance }) => instance);
+    return new Look(await collectReports(connection, { waitMs, instances, ledgers: true }));
+  };
   const before = await look();
-  const opening = await look(before.processes.length);
+  const opening = await look(before.processes);
   const openedMs = systemClock.monotonicMs();
   await wait(forMs);
   const closing = await look();
   const windowMs = systemClock.monotonicMs() - openedMs;
-  return { before, opening, closing, after: await look(closing.processes.length), windowMs };
+  return { before, opening, closing, after: await look(closing.processes), windowMs };
 }
 
 /** A client ledger and whose it is. */
