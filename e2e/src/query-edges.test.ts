@@ -64,7 +64,7 @@ async function back(edge: string): Promise<void> {
 
 /** What was measured on each edge under its last change. */
 async function latest(): Promise<(ChangeEvidence | undefined)[]> {
-  const overviews = overviewsOf([], await collectReports(nats, { waitMs: 300 }));
+  const overviews = overviewsOf({ records: [], reports: await collectReports(nats, { waitMs: 300 }) });
   return EDGES.map((edge) => {
     const found = overviews.find((each) => each.edge === edge);
     return found?.kind === 'query' ? found.evidence.at(-1) : undefined;

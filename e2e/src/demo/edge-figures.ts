@@ -10,7 +10,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 
 /** What the processes say of all edges. */
 export async function readEdges(nats: NatsConnection): Promise<EdgeOverview[]> {
-  return overviewsOf([], await collectReports(nats, { waitMs: 500 }));
+  return overviewsOf({ records: [], reports: await collectReports(nats, { waitMs: 500 }) });
 }
 
 /** What a query edge's callers saw at one stage. */

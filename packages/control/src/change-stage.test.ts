@@ -138,7 +138,7 @@ describe('changing a stage', () => {
     await start('one');
     const own = async (): Promise<unknown> => {
       const reports = await collectReports(operator.connection, { waitMs: 300 });
-      return overviewsOf([], reports).find((each) => each.edge === edge);
+      return overviewsOf({ records: [], reports }).find((each) => each.edge === edge);
     };
     expect(await own()).toMatchObject({
       stage: 'call',
@@ -148,7 +148,7 @@ describe('changing a stage', () => {
     });
     const { record } = await changeStage(operator.connection, changeOf());
     expect(await own()).toMatchObject({ stage: 'shadow', change: 1, processes: [{ inForce: true }] });
-    expect(overviewsOf([record], [])).toMatchObject([
+    expect(overviewsOf({ records: [record], reports: [] })).toMatchObject([
       { edge, stage: 'shadow', by: 'ann', ladder: null, next: null },
     ]);
   });

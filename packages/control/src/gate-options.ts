@@ -1,4 +1,5 @@
 import { resolveOptions, wholeNumber, type OptionRule, type OptionRules } from '@banyan/runtime';
+import { LEDGER_KEEP_MS } from './ledger/ledger-store.js';
 
 export interface GateOptions {
   /**
@@ -23,6 +24,8 @@ export interface GateOptions {
   quietMs?: number;
   /** Reaction edges: how far behind a receiver's subscriber may be, in ms, before `event`; default 5000. */
   maxLagMs?: number;
+  /** For how long nobody may have called, in ms, before `retired`, as it was proven; default an hour; 0: it is not asked. */
+  retireQuietMs?: number;
 }
 
 const RULES: OptionRules<GateOptions> = {
@@ -35,6 +38,7 @@ const RULES: OptionRules<GateOptions> = {
   minReactions: wholeNumber(0, 1_000_000, 50),
   quietMs: wholeNumber(0, 7 * 86_400_000, 60_000),
   maxLagMs: wholeNumber(1, 86_400_000, 5_000),
+  retireQuietMs: wholeNumber(0, LEDGER_KEEP_MS, 3_600_000),
 };
 
 /** @throws BanyanError BANYAN_OPTION_INVALID, BANYAN_OPTION_UNKNOWN */

@@ -2,9 +2,11 @@ import { backfillFindings, carriesCalls, subscribersWell } from './replica-findi
 import { evidenceOf, noComparisons, sumEvidence } from './evidence-sum.js';
 import { resolveGateOptions, type GateOptions } from './gate-options.js';
 import { verdictOf, type Finding, type GateVerdict } from './gate-verdict.js';
+import type { QuietProof } from './ledger/quiet-proof.js';
 import { parityFindings } from './parity/parity-findings.js';
 import { strataFindings } from './parity/strata-findings.js';
 import type { Ramp } from './ramp.js';
+import { quietFindings } from './quiet-findings.js';
 import { reactionFindings } from './reaction-gate.js';
 import type { EdgeReport, QueryEdgeReport } from './report.js';
 import type { Stage } from './stage.js';
@@ -18,6 +20,8 @@ export interface GateQuestion {
   changeId: string;
   /** What each process that has the edge says of it. */
   reports: readonly EdgeReport[];
+  /** The last proof that nobody calls; undefined: there is none. */
+  quiet?: QuietProof | undefined;
   /** When it is asked, ms since 1970; default now. */
   nowMs?: number;
 }
@@ -38,7 +42,10 @@ export function stageGate(question: GateQuestion, options: GateOptions = {}): Ga
   if (to === 'prefer-replica' || to === 'replica') {
     findings.push(...replicaFindings(queries, changeId, resolved));
   }
-  if (to === 'retired') findings.push(...replicasFresh(queries));
+  if (to === 'retired') {
+    const times = { forMs: resolved.retireQuietMs, nowMs };
+    findings.push(...replicasFresh(queries), ...quietFindings(question.quiet, times));
+  }
   if (question.ramp && question.ramp.share > 0) findings.push(...rampedCalls(question));
   return verdictOf(findings);
 }

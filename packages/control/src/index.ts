@@ -40,6 +40,7 @@ export {
 } from './ledger/ledger-store.js';
 export { LedgerKeeper, type KeptLedger, type LedgerKeeperOptions } from './ledger/ledger-keeper.js';
 export { methodOf, providerOf } from './ledger/method-path.js';
+export { readProofs } from './ledger/read-proofs.js';
 export { callsOf, type QuietProof, type StrayCall } from './ledger/quiet-proof.js';
 export {
   quietVerdict,
@@ -67,6 +68,7 @@ export {
 export {
   overviewsOf,
   type EdgeOverview,
+  type KnownOfEdges,
   type NextGate,
   type ProcessOverview,
   type QueryOverview,

@@ -4,6 +4,7 @@ import { parseEdge } from './edge-name.js';
 import { stageGate } from './gate.js';
 import { defaultTerms, type GateTermsFor } from './gate-terms.js';
 import type { GateVerdict } from './gate-verdict.js';
+import type { QuietProof } from './ledger/quiet-proof.js';
 import type { Ramp } from './ramp.js';
 import type { CallsWithoutId, ReactionEdgeReport, ReactionReading } from './reaction-report.js';
 import { receiversOf, sumReactions, sumWithoutId, type ReactionEvidence } from './reaction-sum.js';
@@ -91,14 +92,21 @@ export interface ProcessOverview {
   trip?: GuardTrip;
 }
 
+/** What there is to bring together. */
+export interface KnownOfEdges {
+  records: readonly StageRecord[];
+  reports: readonly ProcessReport[];
+  /** That nobody calls, as it was proven; asked before `retired`. */
+  proofs?: readonly QuietProof[];
+}
+
 /**
  * Brings records and reports together, one overview an edge, by name.
  *
  * @param termsFor by which settings each edge's gate judges; default: those of gates themselves
  */
 export function overviewsOf(
-  records: readonly StageRecord[],
-  reports: readonly ProcessReport[],
+  { records, reports, proofs = [] }: KnownOfEdges,
   termsFor: GateTermsFor = defaultTerms,
 ): EdgeOverview[] {
   const reported = reports.flatMap(({ edges }) => edges.map(({ edge }) => edge));
@@ -107,17 +115,19 @@ export function overviewsOf(
   );
   return [...names].sort().map((edge) => {
     const record = records.find((each) => each.edge === edge);
-    return overviewOf(edge, { record, reports, termsFor });
+    const quiet = proofs.find((each) => each.edge === edge);
+    return overviewOf(edge, { record, reports, quiet, termsFor });
   });
 }
 
 interface Known {
   record: StageRecord | undefined;
   reports: readonly ProcessReport[];
+  quiet: QuietProof | undefined;
   termsFor: GateTermsFor;
 }
 
-function overviewOf(edge: string, { record, reports, termsFor }: Known): EdgeOverview {
+function overviewOf(edge: string, { record, reports, quiet, termsFor }: Known): EdgeOverview {
   const own = reports.flatMap((process) =>
     process.edges.filter((report) => report.edge === edge).map((report) => ({ process, report })),
   );
@@ -132,7 +142,7 @@ function overviewOf(edge: string, { record, reports, termsFor }: Known): EdgeOve
     ladder,
     rampBy: rampByOf(edgeReports),
     processes: own.map(({ process, report }) => processOf(process, report, last.changeId)),
-    next: nextOf({ edge, ...last, ladder, reports: edgeReports }, termsFor),
+    next: nextOf({ edge, ...last, ladder, reports: edgeReports, quiet }, termsFor),
   };
   const reactions = edgeReports.filter((report) => report.kind === 'reaction');
   const isReaction = reactions.length > 0 || record?.kind === 'reaction';
@@ -230,10 +240,11 @@ interface NextQuestion extends Last {
   edge: string;
   ladder: Ladder | null;
   reports: readonly EdgeReport[];
+  quiet: QuietProof | undefined;
 }
 
 function nextOf(
-  { edge, stage, ramp, changeId, ladder, reports }: NextQuestion,
+  { edge, stage, ramp, changeId, ladder, reports, quiet }: NextQuestion,
   termsFor: GateTermsFor,
 ): EdgeOverview['next'] {
   if (ladder === null) return null;
@@ -241,5 +252,5 @@ function nextOf(
   if (to === undefined) return null;
   const from = ramp?.from ?? stage;
   const { gate, from: settingsFrom } = termsFor({ edge, stage, ramp });
-  return { stage: to, ...stageGate({ from, to, ramp, changeId, reports }, gate), settingsFrom };
+  return { stage: to, ...stageGate({ from, to, ramp, changeId, reports, quiet }, gate), settingsFrom };
 }

@@ -5,10 +5,12 @@ import {
   defaultTerms,
   overviewsOf,
   parseEdge,
+  readProofs,
   StageStore,
   type EdgeOverview,
   type GateTermsFor,
   type ProcessReport,
+  type QuietProof,
   type StageRecord,
 } from '@banyan/control';
 import { BanyanError, isBanyanError, messageOf, nearestName } from '@banyan/runtime';
@@ -19,6 +21,8 @@ export interface ControlPlane {
   records: StageRecord[];
   /** What each process says of itself. */
   reports: ProcessReport[];
+  /** That nobody calls, as it was proven, of edges that may be retired. */
+  proofs: QuietProof[];
   /** Edges with a record, and edges that a process reports. */
   edges: EdgeOverview[];
 }
@@ -55,12 +59,12 @@ export type Answers = Omit<ControlPlane, 'edges'>;
 export async function askOnce(connection: NatsConnection): Promise<Answers> {
   const store = await StageStore.open(connection);
   const [records, reports] = await Promise.all([store.list(), collectReports(connection)]);
-  return { connection, records, reports };
+  return { connection, records, reports, proofs: await readProofs(connection, { records, reports }) };
 }
 
 /** The same answers as gates with these settings judge them. */
 export function under(answers: Answers, termsFor: GateTermsFor): ControlPlane {
-  return { ...answers, edges: overviewsOf(answers.records, answers.reports, termsFor) };
+  return { ...answers, edges: overviewsOf(answers, termsFor) };
 }
 
 /**

@@ -31,7 +31,7 @@ it('shows of a reaction what each side counted', () => {
     report,
   }));
   const known: ProcessReport[] = processes.map(({ report, ...about }) => ({ ...about, edges: [report] }));
-  const [edge] = overviewsOf([], known);
+  const [edge] = overviewsOf({ records: [], reports: known });
   const lines = evidenceLines({ edge: edge!, processes, changes: [] });
   expect(lines[0]).toBe(`${EDGE}: dual`);
   expect(lines).toContain('  caller teams pid 0 (i0)');

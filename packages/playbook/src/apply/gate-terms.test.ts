@@ -17,6 +17,8 @@ steps:
   - { advance: ${EDGE}, to: shadow }
   - { advance: ${EDGE}, to: prefer-replica, share: 20 }
   - { advance: ${EDGE}, to: prefer-replica, gate: { maxDisagreement: 0.3 } }
+  - { advance: ${EDGE}, to: replica }
+  - { retire: projects.GetProject, quiet: 7d }
 `;
 const termsFor = termsIn(resolvePlan(parsePlaybook(PLAYBOOK, 'plan.yaml')));
 
@@ -38,8 +40,15 @@ describe('the settings of the next gate', () => {
     expect(at('call').from).toBe(`advance ${EDGE} to cache`);
   });
 
+  it('are those of the step that retires its method where no move leads further', () => {
+    expect(at('replica')).toEqual({
+      from: 'retire projects.GetProject',
+      gate: { retireQuietMs: 7 * 86_400_000 },
+    });
+  });
+
   it('are the defaults where the playbook leads no further, and for edges that it does not know', () => {
     const defaults = { gate: {}, from: 'defaults' };
-    expect([at('prefer-replica'), at('call', 100, OTHER)]).toEqual([defaults, defaults]);
+    expect([at('retired'), at('call', 100, OTHER)]).toEqual([defaults, defaults]);
   });
 });

@@ -12,6 +12,7 @@ import type { Plan } from '../plan/plan.js';
 
 /** By which settings the gate before a step judges: the step's own, over those that are asked besides. */
 export function termsOf({ action, key }: KeyedStep, besides: GateOptions = {}): GateTerms {
+  if (action.do === 'retire') return { gate: { ...besides, retireQuietMs: action.quietMs }, from: key };
   if (action.do !== 'advance') return { gate: {}, from: 'defaults' };
   return { gate: { ...besides, ...action.gate }, from: key };
 }
@@ -25,7 +26,7 @@ export function termsIn(plan: Plan): GateTermsFor {
   const steps = keyedSteps(plan);
   return (edge) => {
     const kind = plan.edges.get(edge.edge)?.kind;
-    const next = kind === undefined ? undefined : nextUp(steps, kind, edge);
+    const next = kind === undefined ? undefined : (nextUp(steps, kind, edge) ?? retiring(steps, plan, edge));
     return next === undefined ? defaultTerms(edge) : termsOf(next);
   };
 }
@@ -36,4 +37,15 @@ function nextUp(steps: readonly KeyedStep[], kind: EdgeKind, edge: GatedEdge): K
     const target = step.edge === edge.edge && step.action.do === 'advance' ? targetOf(step) : undefined;
     return target !== undefined && compare(kind, target, standing) > 0;
   });
+}
+
+/** What leads on where no move does. */
+function retiring(
+  steps: readonly KeyedStep[],
+  plan: Plan,
+  { edge, stage }: GatedEdge,
+): KeyedStep | undefined {
+  if (stage === 'retired') return undefined;
+  const method = plan.edges.get(edge)?.method;
+  return steps.find(({ action }) => action.do === 'retire' && action.method === method);
 }

@@ -6,6 +6,7 @@ import {
   defaultTerms,
   type GateTermsFor,
   type ProcessReport,
+  type QuietProof,
   type RehearsalRecord,
   type StageRecord,
 } from '@banyan/control';
@@ -18,6 +19,7 @@ export interface KnownWorld {
   records: StageRecord[];
   reports: ProcessReport[];
   subscribers: SubscriberReport[];
+  proofs: QuietProof[];
 }
 
 /** The world at one moment: each thing is asked for once, when it is first wanted. */
@@ -30,8 +32,8 @@ export class World {
   constructor(connection: NatsConnection, known?: KnownWorld) {
     this.connection = connection;
     if (known === undefined) return;
-    const { records, reports, subscribers } = known;
-    this.#answers = Promise.resolve({ connection, records, reports });
+    const { records, reports, proofs, subscribers } = known;
+    this.#answers = Promise.resolve({ connection, records, reports, proofs });
     this.#subscribers = Promise.resolve(subscribers);
   }
 

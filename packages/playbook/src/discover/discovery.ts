@@ -42,7 +42,7 @@ export interface DiscoveredProcess {
 export async function discover(connection: NatsConnection, forMs: number): Promise<Discovery> {
   const books = await collectBooks(connection, { forMs });
   const records = await (await StageStore.open(connection)).list();
-  const edges = overviewsOf(records, books.closing.processes);
+  const edges = overviewsOf({ records, reports: books.closing.processes });
   return {
     windowMs: Math.round(books.windowMs),
     calls: withEdges(callGraph(books), edges),

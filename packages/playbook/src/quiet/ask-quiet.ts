@@ -53,7 +53,7 @@ export async function askQuiet(
 /** Edges that were declared, and calls that are none. */
 async function edgesOf(connection: NatsConnection, look: Look): Promise<string[]> {
   const records = await (await StageStore.open(connection)).list();
-  const declared = overviewsOf(records, look.processes).map(({ edge }) => edge);
+  const declared = overviewsOf({ records, reports: look.processes }).map(({ edge }) => edge);
   const nameOf = (caller: string, path: string): string =>
     `${caller} -> ${providerOf(path, look)}.${methodOf(path)}`;
   const sent = [...look.clients.values()].flatMap(({ process, methods }) =>

@@ -29,7 +29,7 @@ beforeEach(async () => {
   const counts = { calls: 50, failed: 0, cut: 0 };
   held = {
     ...{ edge: edge.name, stage: 'replica', changeId: record.changeId, ...counts, processes: [], why: '' },
-    ...{ at: '2026-01-31T12:00:00Z', by: 'bob', forMs: 1000, maxErrors: 0.01, outcome: 'passed' },
+    ...{ at: '2026-01-31T12:00:00Z', by: 'bob', forMs: 200, maxErrors: 0.01, outcome: 'passed' },
   };
 });
 
@@ -45,7 +45,7 @@ name: ${uniqueName('plan').replaceAll('_', '-')}
 replicas: { tasks/p: {} }
 edges: { ${name}: { kind: query, replica: tasks/p, floor: prefer-replica } }
 steps:
-  - { rehearse: ${name}, for: 1s, maxErrors: 0.01, minCalls: 50 }
+  - { rehearse: ${name}, for: 200ms, maxErrors: 0.01, minCalls: 50 }
 `;
 
 async function apply(last: Partial<RehearsalRecord>): Promise<Ended> {
@@ -60,7 +60,7 @@ it('counts one that asked for as much, whoever held it', async () => {
 });
 
 it.each([
-  ['shorter', { forMs: 999 }],
+  ['shorter', { forMs: 199 }],
   ['by a wider budget', { maxErrors: 0.02 }],
   ['with fewer calls', { calls: 49 }],
   ['of before the last change', { changeId: 'an-earlier-one' }],
@@ -69,5 +69,5 @@ it.each([
   expect(code).toBe(2);
   expect(out).toContain('begins (nobody has seen it hold at replica)');
   // Of 50 that are asked for.
-  expect(err).toMatch(/^waiting: rehearse .*: not-enough at replica: 0 of 42 calls failed in 1 s/);
+  expect(err).toMatch(/^waiting: rehearse .*: not-enough at replica: 0 of 42 calls failed in 0.2 s/);
 });

@@ -1,10 +1,12 @@
 import {
   collectReports,
   FlagStore,
+  readProofs,
   readRuns,
   StageStore,
   type FlagRecord,
   type ProcessReport,
+  type QuietProof,
   type RunView,
   type StageRecord,
 } from '@banyan/control';
@@ -20,6 +22,8 @@ const BROKER_MS = 2_000;
 /** All that was heard in one round of questions. */
 export interface Collected {
   records: StageRecord[];
+  /** That nobody calls, as it was proven, of edges that may be retired. */
+  proofs: QuietProof[];
   flags: FlagRecord[];
   reports: ProcessReport[];
   relays: RelayReport[];
@@ -54,5 +58,7 @@ export async function collectAll(connection: NatsConnection): Promise<Collected>
     collectSubscribers(connection),
     readRuns(connection),
   ]);
-  return { ...stored, reports, relays, subscribers, runs };
+  const heardOf = { records: stored.records, reports };
+  const proofs = await readProofs(connection, heardOf, { timeoutMs: BROKER_MS });
+  return { ...stored, proofs, reports, relays, subscribers, runs };
 }

@@ -26,11 +26,11 @@ export class OverviewMaker {
 
   make(collected: Collected, { broker, heartbeats }: Surroundings): Overview {
     const nowMs = Date.now();
-    const { records, flags, reports, relays, subscribers, runs } = collected;
+    const { flags, reports, relays, subscribers, runs } = collected;
     const rates = this.#rates;
     const run = runToShow(runs, this.#plan);
     rates.prune(nowMs);
-    const edges = overviewsOf(records, reports, this.#termsFor);
+    const edges = overviewsOf(collected, this.#termsFor);
     return {
       at: new Date(nowMs).toISOString(),
       edges,
