@@ -64,7 +64,8 @@ function callsCarryIds({ reports, nowMs }: ReactionQuestion, { quietMs }: Reacti
 function subscribersKeepUp(question: ReactionQuestion, { maxLagMs }: ReactionGateOptions): Finding[] {
   const found = subscribersRun(question);
   for (const { stalenessMs, parkedKeys } of readings(question)) {
-    if (parkedKeys > 0) found.push(['fail', `${parkedKeys} keys are parked: see \`banyan parked list\``]);
+    const keys = parkedKeys === 1 ? 'one key is' : `${parkedKeys} keys are`;
+    if (parkedKeys > 0) found.push(['fail', `${keys} parked: see \`banyan parked list\``]);
     if (stalenessMs !== null && stalenessMs > maxLagMs)
       found.push(['not-enough', `a receiver’s subscriber is ${stalenessMs} ms behind, over ${maxLagMs} ms`]);
   }

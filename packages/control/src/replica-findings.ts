@@ -70,8 +70,10 @@ export function workFindings(
   whose: string,
 ): Finding[] {
   const findings: Finding[] = [];
-  if (parkedKeys > 0)
-    findings.push(['not-enough', `${parkedKeys} keys of ${whose} are parked: see banyan parked list`]);
+  if (parkedKeys > 0) {
+    const keys = parkedKeys === 1 ? `one key of ${whose} is` : `${parkedKeys} keys of ${whose} are`;
+    findings.push(['not-enough', `${keys} parked: see banyan parked list`]);
+  }
   if (stopped !== undefined)
     findings.push([
       'not-enough',
