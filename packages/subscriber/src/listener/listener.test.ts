@@ -61,8 +61,9 @@ const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<v
 
 const statusOf = (each: Listener) => each.status.sources[0];
 
-const pending = async (): Promise<number> =>
-  (await manager.consumers.info(streamOf(source.name), 'banyan-listener-test')).num_ack_pending;
+const consumer = () => manager.consumers.info(streamOf(source.name), 'banyan-listener-test');
+const pending = async (): Promise<number> => (await consumer()).num_ack_pending;
+const pulls = async (): Promise<number> => (await consumer()).num_waiting;
 
 describe('a listener', () => {
   it('handles events in the order of their key, and acknowledges them', async () => {
@@ -194,8 +195,9 @@ describe('when a process goes away', () => {
     await source.send('a', 'a', 'a');
     start(hanging, { drainMs: 0 }, dying.connection);
     await eventually(pending, 3);
-    // Nothing is given back any more.
+    // Nothing is given back any more, and what comes later is not sent to the dead one before the server has missed it.
     await dying.connection.close();
+    await eventually(pulls, 0);
     await source.send('a', 'a');
     const redelivered: boolean[] = [];
     start((data, context) => {
