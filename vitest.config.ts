@@ -14,9 +14,10 @@ export default defineConfig({
       'docs/examples/*.test.ts',
     ],
     globalSetup: ['packages/devstack/src/vitest-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 10_000 } },
+    // Many times what anything takes on a quiet machine: a busy one pauses a process for seconds, and patience is free.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
   },
 });
