@@ -12,6 +12,7 @@ const LOOKS: Readonly<Record<StepView['state'], readonly [IconName, Tone]>> = {
   soaking: ['clock', 'info'],
   running: ['play', 'info'],
   done: ['check', 'good'],
+  undone: ['warning', 'bad'],
   failed: ['cross', 'bad'],
   postponed: ['skip', 'warn'],
 };
@@ -27,7 +28,7 @@ export function StepList({ steps }: { steps: readonly StepView[] }) {
   );
 }
 
-const WORDS: Partial<Record<StepView['state'], string>> = { todo: 'to do' };
+const WORDS: Partial<Record<StepView['state'], string>> = { todo: 'to do', undone: 'taken back' };
 
 function Step({ step: { title, edge, state, at, by, how, missing = [] } }: { step: StepView }) {
   const [icon, tone] = LOOKS[state];

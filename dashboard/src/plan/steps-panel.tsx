@@ -28,6 +28,12 @@ export function StepsPanel({ plan: { steps, run, otherRun }, onActed }: StepsPan
           Reached: it is so already, though no run of this plan has come to it. A run will find it done.
         </p>
       )}
+      {steps.some(({ state }) => state === 'undone') && (
+        <p class="run-note muted">
+          Taken back: the run had made it, and its edge stands lower since. <code>banyan apply</code> walks it
+          up again, once it has said so.
+        </p>
+      )}
       <StepList steps={steps} />
     </Panel>
   );

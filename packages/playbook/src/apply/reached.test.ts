@@ -1,14 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { recordRehearsal, type RehearsalRecord } from '@banyan/control';
+import { recordRehearsal, type RehearsalRecord, type RunStep } from '@banyan/control';
 import { testNats, uniqueName } from '@banyan/devstack';
+import type { Plan } from '../plan/plan.js';
 import { parsePlaybook } from '../plan/read-playbook.js';
 import { resolvePlan } from '../plan/resolve-plan.js';
 import { ReportedEdge } from '../testing/reported-edge.js';
 import { runBanyan } from '../testing/run-banyan.js';
+import { keyedSteps } from './keyed-steps.js';
 import { lookAtPlan } from './reached.js';
 import { World } from './world.js';
 
-describe('what is reached of a plan without any run', () => {
+const DONE = { state: 'done', at: '2026-01-01T00:00:00Z', by: 'ann', how: 'walked' } as const;
+
+describe('how far the world is along a plan', () => {
   let nats: Awaited<ReturnType<typeof testNats>>;
   let edge: ReportedEdge;
 
@@ -22,9 +26,8 @@ describe('what is reached of a plan without any run', () => {
     await nats.close();
   });
 
-  /** The steps that are reached, with `it` for the edge. */
-  async function reached(): Promise<string[]> {
-    const plan = resolvePlan(
+  const drills = (): Plan =>
+    resolvePlan(
       parsePlaybook(
         `
 version: 1
@@ -43,9 +46,23 @@ steps:
         'plan.yaml',
       ),
     );
-    const found = await lookAtPlan(plan, { world: new World(nats.connection), by: 'ann' });
+
+  /** The steps that are reached, with `it` for the edge. */
+  async function reached(): Promise<string[]> {
+    const found = await lookAtPlan(drills(), { world: new World(nats.connection), by: 'ann' });
     expect(found.size).toBe(7);
     return [...found].flatMap(([key, { reached: is }]) => (is ? [key.replace(edge.name, 'it')] : []));
+  }
+
+  /** Those that a run, which believes that all was made, has to hear are so no more. */
+  async function takenBack(): Promise<string[]> {
+    const plan = drills();
+    const steps = keyedSteps(plan).map(({ key, digest, edge: of }): RunStep => {
+      return { key, digest, edge: of, place: '', note: null, ...DONE };
+    });
+    const look = { world: new World(nats.connection), by: 'ann', run: { steps } };
+    const found = await lookAtPlan(plan, look);
+    return [...found].flatMap(([key, { takenBack: is }]) => (is ? [key.replace(edge.name, 'it')] : []));
   }
 
   async function advance(): Promise<void> {
@@ -62,6 +79,14 @@ steps:
     expect(await reached()).toEqual(['advance it to shadow', ...passed]);
     await recordRehearsal(nats.connection, rehearsed());
     expect(await reached()).toEqual(['advance it to shadow', 'rehearse it', ...passed]);
+  });
+
+  it('is told of what a run has made and was taken back, and of nothing else', async () => {
+    await advance();
+    // The drill led here too: it stands.
+    expect(await takenBack()).toEqual(['advance it to prefer-replica (2)']);
+    await advance();
+    expect(await takenBack()).toEqual([]);
   });
 
   function rehearsed(): RehearsalRecord {

@@ -1,9 +1,10 @@
-import type { EdgeOverview } from '@banyan/control';
+import type { EdgeOverview, RunRecord } from '@banyan/control';
 import { trackOf, type Plan } from '../plan/plan.js';
 import { edgeOf } from '../plan/rules/ladder.js';
 import { driftOf, targetOf } from './drift.js';
 import { DEFAULT_SETTINGS, type Found, type StepContext } from './found.js';
 import { keyedSteps, type KeyedStep } from './keyed-steps.js';
+import { isMadeState } from './run-log.js';
 import { lookAtStep } from './work/look-at-step.js';
 import type { World } from './world.js';
 
@@ -13,19 +14,24 @@ export interface StepStanding {
   reached: boolean;
   /** Of a stage that is made and not in force everywhere: where it is not. */
   missing: string[];
+  /** The run has made it, and it is so no more: somebody, or a guard, took its edge back below it. */
+  takenBack: boolean;
 }
 
-const TO_DO: StepStanding = { reached: false, missing: [] };
+const TO_DO: StepStanding = { reached: false, missing: [], takenBack: false };
+const REACHED: StepStanding = { ...TO_DO, reached: true };
 
 export interface PlanLookOptions {
   world: World;
   /** Who asks; sources are told when they are asked how their backfills stand. */
   by: string;
+  /** The run of the plan, if there is one: what it has made and the world has not is taken back. */
+  run?: Pick<RunRecord, 'steps'> | undefined;
 }
 
 /**
- * How far the world is along a plan, without any run: each step is looked at as `apply` does at its first round, and by the same
- * code. Steps of an edge that lie below where it stands are reached; those above the first move that is not, are not.
+ * How far the world is along a plan, whoever brought it there: each step is looked at as `apply` does at its first round, and by
+ * the same code. Steps of an edge that lie below where it stands are reached; those above the first move that is not, are not.
  * Changes nothing.
  *
  * @returns by the steps' keys
@@ -49,15 +55,16 @@ async function lookAtTrack(
   steps: readonly KeyedStep[],
   looking: Looking,
 ): Promise<(readonly [string, StepStanding])[]> {
-  const passed = await passedBy(steps, looking);
+  const { passed, undone } = await driftsOf(steps, looking);
   const standings: (readonly [string, StepStanding])[] = [];
   let isOpen = true;
   for (const step of steps) {
-    const standing = !isOpen
+    const found = !isOpen
       ? TO_DO
       : passed.includes(step)
-        ? { reached: true, missing: [] }
+        ? REACHED
         : standingIn(await lookAtStep(contextOf(step, looking)));
+    const standing = { ...found, takenBack: undone.includes(step) && !found.reached };
     // Behind a move that is not made, what a look finds would be of the stage before.
     if (targetOf(step) !== undefined && !standing.reached) isOpen = false;
     standings.push([step.key, standing]);
@@ -65,23 +72,32 @@ async function lookAtTrack(
   return standings;
 }
 
-/** The moves that lie below where the edge of a track stands. */
-async function passedBy(
-  steps: readonly KeyedStep[],
-  { plan, world }: Looking,
-): Promise<readonly KeyedStep[]> {
+interface Drifts {
+  /** The moves that lie below where the edge of a track stands. */
+  passed: readonly KeyedStep[];
+  /** What a run has made, and was taken back. */
+  undone: readonly KeyedStep[];
+}
+
+async function driftsOf(steps: readonly KeyedStep[], { plan, world, run }: Looking): Promise<Drifts> {
   const name = steps[0]?.edge ?? null;
   const edge: EdgeOverview | undefined = name === null ? undefined : await world.edge(name);
-  if (edge === undefined) return [];
+  if (edge === undefined) return { passed: [], undone: [] };
   const { kind, floor } = edgeOf(plan, edge.edge);
-  const drift = driftOf({ kind, floor, steps, isMade: () => false }, edge);
-  return drift.kind === 'ahead' ? drift.passed : [];
+  const made = new Set(run?.steps.filter(isMadeState).map(({ key }) => key));
+  const isMade = ({ key }: KeyedStep): boolean => made.has(key);
+  const fromFloor = driftOf({ kind, floor, steps, isMade: () => false }, edge);
+  const fromRun = driftOf({ kind, floor, steps, isMade }, edge);
+  return {
+    passed: fromFloor.kind === 'ahead' ? fromFloor.passed : [],
+    undone: fromRun.kind === 'lowered' ? fromRun.undone.filter(isMade) : [],
+  };
 }
 
 function standingIn(found: Found): StepStanding {
-  if (found.kind === 'done' || found.kind === 'soaking') return { reached: true, missing: [] };
+  if (found.kind === 'done' || found.kind === 'soaking') return REACHED;
   const isMade = found.kind === 'waiting' && found.changeId !== undefined;
-  return isMade ? { reached: false, missing: found.missing } : TO_DO;
+  return isMade ? { ...TO_DO, missing: found.missing } : TO_DO;
 }
 
 /** As of a step that is not to be done now: so nothing is asked that would leave a trace. */

@@ -43,8 +43,7 @@ export class RunLog {
 
   /** Whether a move is made: it is done, or its change is known and it only settles. */
   isMade(step: KeyedStep): boolean {
-    const state = this.stateOf(step);
-    return state.state === 'done' || 'changeId' in state;
+    return isMadeState(this.stateOf(step));
   }
 
   setStep({ key }: KeyedStep, state: RunStepState): void {
@@ -76,6 +75,11 @@ export class RunLog {
       );
     [this.#record, this.#revision, this.#written] = [record, revision, text];
   }
+}
+
+/** Of a move: it is done, or its change is known and it only settles. */
+export function isMadeState(state: RunStepState): boolean {
+  return state.state === 'done' || 'changeId' in state;
 }
 
 /** The run of a playbook as the last one left it, or a new one; with the playbook's steps as they are now. */

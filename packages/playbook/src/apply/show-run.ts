@@ -6,21 +6,31 @@ import type { RunEvent } from './run-event.js';
 /**
  * A run's steps, a line each.
  *
- * @param standings how they stand in the world, where that was asked: what a run has not come to may be so all the same
+ * @param standings how they stand in the world, where that was asked: what a run has not come to may be so all the same, and
+ * what it has made may be so no more
  */
 export function stepLines(
   steps: readonly RunStep[],
   standings?: ReadonlyMap<string, StepStanding>,
 ): string[] {
   const rows = steps.map((step, index) => {
-    const isSo = step.state === 'todo' && standings?.get(step.key)?.reached === true;
-    return [index + 1, step.key, isSo ? 'is so already' : stateText(step)];
+    return [index + 1, step.key, standingText(step, standings?.get(step.key))];
   });
   return table(['STEP', 'WHAT', 'STATE'], rows);
 }
 
+function standingText(step: RunStep, standing: StepStanding | undefined): string {
+  if (step.state === 'todo' && standing?.reached === true) return 'is so already';
+  return standing?.takenBack === true ? `${stateText(step)}, and taken back since` : stateText(step);
+}
+
+export interface RunLook {
+  nowMs: number;
+  standings?: ReadonlyMap<string, StepStanding>;
+}
+
 /** Where a run stands, in a few lines, and then its steps. */
-export function runLines(run: RunView, nowMs: number): string[] {
+export function runLines(run: RunView, { nowMs, standings }: RunLook): string[] {
   const { playbook, state, why, scope, startedAt, startedBy, holder, wishes, digest } = run;
   const begun = `begun ${ago(startedAt, nowMs)} ago by ${startedBy}`;
   const isGone = state === 'running' && holder?.alive !== true;
@@ -35,7 +45,7 @@ export function runLines(run: RunView, nowMs: number): string[] {
     ...(wishes.paused === null ? [] : [`  paused     by ${wishes.paused.by} at ${wishes.paused.at}`]),
     ...wishes.postponed.map(({ step, by }) => `  postponed  ${step}, by ${by}`),
     '',
-    ...stepLines(run.steps),
+    ...stepLines(run.steps, standings),
   ];
 }
 

@@ -38,7 +38,9 @@ async function preview({ plan, connection, options, surroundings, by }: ApplyCon
   const wanted = new Set(stepsIn(plan, all, scopeOf({ plan, ...wantedOf(options) })).map(({ key }) => key));
   const steps = record.steps.filter(({ key }) => wanted.has(key));
   const standings =
-    options.yes === true ? NOT_ASKED : await lookAtPlan(plan, { world: new World(connection), by });
+    options.yes === true
+      ? NOT_ASKED
+      : await lookAtPlan(plan, { world: new World(connection), by, run: record });
   if (options.json === true) {
     const stood = steps.map((step) => ({ ...step, reached: standings.get(step.key)?.reached === true }));
     const told = { ok: true, done: false, playbook: plan.name, changed: changed ?? null, steps: stood };

@@ -1,8 +1,10 @@
-import { AuditLog, readRuns, RunStore } from '@banyan/control';
+import { AuditLog, readRuns, RunStore, type RunView } from '@banyan/control';
 import { BanyanError } from '@banyan/runtime';
 import { postponeSteps } from '../apply/apply-plan.js';
 import { findStep, keyedSteps } from '../apply/keyed-steps.js';
+import { lookAtPlan, type StepStanding } from '../apply/reached.js';
 import { runLines } from '../apply/show-run.js';
+import { World } from '../apply/world.js';
 import { EXIT } from '../exit-code.js';
 import type { ApplyContext } from './apply-context.js';
 
@@ -12,13 +14,33 @@ export type WishName = 'status' | 'pause' | 'resume' | 'postpone' | 'release';
 export async function wish(what: WishName, context: ApplyContext, written?: string): Promise<void> {
   const { plan, connection, options, surroundings } = context;
   const { terminal, ended } = surroundings;
-  const said = what === 'status' ? undefined : await make(what, context, written);
+  if (what === 'status') return tellStatus(context);
+  const said = await make(what, context, written);
   const run = (await readRuns(connection)).find(({ playbook }) => playbook === plan.name);
   if (options.json === true) terminal.out(JSON.stringify({ ok: true, run: run ?? null }));
-  else if (said !== undefined) terminal.out(said);
+  else terminal.out(said);
+  ended(EXIT.done);
+}
+
+/** What the run has noted, beside how the world stands: an edge may have been moved, or taken back, while nobody walked. */
+async function tellStatus({ plan, connection, options, surroundings, by }: ApplyContext): Promise<void> {
+  const { terminal, ended } = surroundings;
+  const run = (await readRuns(connection)).find(({ playbook }) => playbook === plan.name);
+  const standings = await lookAtPlan(plan, { world: new World(connection), by, run });
+  if (options.json === true) terminal.out(JSON.stringify({ ok: true, run: stoodIn(run, standings) }));
   else if (run === undefined) terminal.out(`${plan.name} was never applied: \`banyan apply\``);
-  else for (const line of runLines(run, Date.now())) terminal.out(line);
-  ended(what !== 'status' || run?.state === 'done' ? EXIT.done : EXIT.notYet);
+  else for (const line of runLines(run, { nowMs: Date.now(), standings })) terminal.out(line);
+  const isWhole = [...standings.values()].every(({ takenBack }) => !takenBack);
+  ended(run?.state === 'done' && isWhole ? EXIT.done : EXIT.notYet);
+}
+
+function stoodIn(run: RunView | undefined, standings: ReadonlyMap<string, StepStanding>): object | null {
+  if (run === undefined) return null;
+  const steps = run.steps.map((step) => {
+    const { reached = false, takenBack = false } = standings.get(step.key) ?? {};
+    return { ...step, reached, takenBack };
+  });
+  return { ...run, steps };
 }
 
 /** What it says of it. */

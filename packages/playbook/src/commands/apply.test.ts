@@ -150,6 +150,9 @@ ${more}`;
       'slow',
     );
     expect(back.code).toBe(0);
+    const { out: status, code } = await banyan('apply', 'status', file);
+    expect(status.match(/done at .* by ann, and taken back since/g)).toHaveLength(2);
+    expect(code).toBe(2);
     const stopped = await apply();
     expect(stopped.code).toBe(1);
     expect(stopped.err).toContain(
@@ -158,6 +161,10 @@ ${more}`;
     expect((await changes()).at(-1)).toBe('replica -> shadow by bob');
     expect((await apply()).code).toBe(0);
     expect((await changes()).at(-1)).toBe('prefer-replica -> replica by ann');
+    expect(await banyan('apply', 'status', file)).toMatchObject({
+      code: 0,
+      out: expect.not.stringContaining('back'),
+    });
   });
 
   it('is refused while another one walks, and takes over from one that fell silent', async () => {

@@ -254,9 +254,9 @@ export interface StepView {
   edge?: string;
   /**
    * `done`: by the run, or found so by it. `reached`: it is so at present, by the same look as a run's, and no run has noted it:
-   * the next will find it done.
+   * the next will find it done. `undone`: the run has made it, and somebody, or a guard, has taken its edge back since.
    */
-  state: 'todo' | 'reached' | 'waiting' | 'soaking' | 'running' | 'done' | 'failed' | 'postponed';
+  state: 'todo' | 'reached' | 'waiting' | 'soaking' | 'running' | 'done' | 'undone' | 'failed' | 'postponed';
   at?: string;
   by?: string;
   /** Of a step that is done: `found`, it was so before the run came to it. */

@@ -1,3 +1,4 @@
+import type { RunRecord } from '@banyan/control';
 import { lookAtPlan, World, type Plan, type StepStanding } from '@banyan/playbook';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Looker } from '../look/looker.js';
@@ -24,19 +25,19 @@ export class PlanLook {
     this.#looker = looker;
   }
 
-  /** By the steps' keys; empty without a playbook. @throws BanyanError BANYAN_CONTROL_UNREACHABLE */
-  standings(connection: NatsConnection): Promise<Standings> {
+  /** By the steps' keys, against what the run has noted; empty without a playbook. @throws BanyanError BANYAN_CONTROL_UNREACHABLE */
+  standings(connection: NatsConnection, run: Pick<RunRecord, 'steps'> | undefined): Promise<Standings> {
     if (performance.now() - this.#lookedMs >= FRESH_MS) {
       this.#lookedMs = performance.now();
-      this.#look = this.#lookNow(connection);
+      this.#look = this.#lookNow(connection, run);
     }
     return this.#look;
   }
 
-  async #lookNow(connection: NatsConnection): Promise<Standings> {
+  async #lookNow(connection: NatsConnection, run: Pick<RunRecord, 'steps'> | undefined): Promise<Standings> {
     if (this.#plan === undefined) return NOTHING;
     await this.#looker.look();
     const world = new World(connection, this.#looker.collected);
-    return lookAtPlan(this.#plan, { world, by: 'gateway' });
+    return lookAtPlan(this.#plan, { world, by: 'gateway', run });
   }
 }

@@ -28,8 +28,8 @@ export function planRoutes(api: Api, desk: OperatorDesk): void {
 }
 
 async function viewOf({ connection, plan, planLook }: OperatorDesk): Promise<PlanView> {
-  const [runs, standings] = await Promise.all([readRuns(connection), planLook.standings(connection)]);
-  return planView({ run: runToShow(runs, plan), plan, standings });
+  const run = runToShow(await readRuns(connection), plan);
+  return planView({ run, plan, standings: await planLook.standings(connection, run) });
 }
 
 /** In the audit log first, so that nothing is done without. */

@@ -5,6 +5,7 @@ import { keyedSteps, planDigest, readPlan, type StepStanding } from '@banyan/pla
 import { planView, runToShow, summaryOf } from './plan-view.js';
 
 const standings = new Map<string, StepStanding>();
+const stands: StepStanding = { reached: false, missing: [], takenBack: false };
 
 const step = (key: string, state: RunStepState) => ({
   ...{
@@ -73,9 +74,9 @@ describe('the plan that operators see', () => {
     const [first, second, third] = keyedSteps(plan).map(({ key }) => key);
     const [one = '', two = '', three = ''] = [first, second, third];
     const known = new Map<string, StepStanding>([
-      [one, { reached: true, missing: [] }],
-      [two, { reached: true, missing: [] }],
-      [three, { reached: false, missing: ['i1 does not run it yet'] }],
+      [one, { ...stands, reached: true }],
+      [two, { ...stands, reached: true }],
+      [three, { ...stands, missing: ['i1 does not run it yet'] }],
     ]);
     const own = { playbook: plan.name, digest: planDigest(plan) };
 
@@ -106,6 +107,17 @@ describe('the plan that operators see', () => {
         expect.objectContaining({ state: 'done', by: 'ann', how: 'found' }),
         { id: two, title: two, kind: 'backfill', state: 'reached' },
         expect.objectContaining({ state: 'failed', missing: ['refused'] }),
+      ]);
+    });
+
+    it('tells of what its run has made and somebody has taken back since', () => {
+      const at = '2026-01-01';
+      const done = (key: string) => step(key, { state: 'done', at, by: 'ann', how: 'walked' });
+      const walked = run({ ...own, state: 'done', steps: [done(one), done(two)] });
+      const since = new Map([[two, { ...stands, takenBack: true }]]);
+      expect(planView({ run: walked, plan, standings: since }).steps).toMatchObject([
+        { state: 'done' },
+        { id: two, state: 'undone', at, by: 'ann' },
       ]);
     });
 

@@ -48,9 +48,10 @@ function viewOf(run: RunView): OtherRun {
   return { playbook, steps: run.steps.map((step) => stepOf(step, run)), run: summaryOf(run) };
 }
 
-/** What a run has not come to may be so all the same. */
+/** What a run has not come to may be so all the same, and what it has made may be so no more. */
 function reached(step: StepView, standings: Standings): StepView {
   const standing = standings.get(step.id);
+  if (standing?.takenBack === true && step.state !== 'postponed') return { ...step, state: 'undone' };
   // What a run waited for when somebody looked last may have come since.
   if ((step.state !== 'todo' && step.state !== 'waiting') || standing === undefined) return step;
   const { id, title, kind, edge } = step;
