@@ -9,6 +9,7 @@ import {
   type Round,
 } from '@banyan/runtime';
 import type { FreshnessTracker } from '../freshness/freshness-tracker.js';
+import { StallWatch } from '../freshness/stall-watch.js';
 import type { PartitionPages } from '../gaps/partition-pages.js';
 import { PartitionRepair } from '../gaps/partition-repair.js';
 import type { RangeClient } from '../gaps/range-client.js';
@@ -74,7 +75,7 @@ export class Lane {
   #due: HeldKey[] = [];
   #failures = 0;
   #stalls = 0;
-  #lastEventMs = performance.now();
+  readonly #watch: StallWatch;
   /** How far it has taken events, and how far its hint is written. */
   #takenSequence = 0;
   #hintSequence = 0;
@@ -82,6 +83,7 @@ export class Lane {
   constructor(lane: number, context: LaneContext) {
     this.lane = lane;
     this.#context = context;
+    this.#watch = new StallWatch(context.options.stalledAfterMs);
     this.partitions = Array.from({ length: PARTITIONS }, (_, p) => p).filter(
       (partition) => laneOf(partition, context.options.lanes) === lane,
     );
@@ -174,7 +176,7 @@ export class Lane {
   #attach(state: Omit<Open, 'inbox'>, hint: StreamHint | undefined): void {
     const inbox = this.#newInbox(hint);
     this.#hintSequence = hint?.sequence ?? 0;
-    this.#lastEventMs = performance.now();
+    this.#watch.reset();
     this.#state = { ...state, is: 'waiting', inbox };
     this.#context.reading.attach(inbox);
   }
@@ -185,7 +187,7 @@ export class Lane {
     if (taken.length === 0) return this.#idle(state);
     this.#state = { ...state, is: 'reading' };
     this.#takenSequence = taken.at(-1)?.sequence ?? this.#takenSequence;
-    this.#lastEventMs = performance.now();
+    this.#watch.reset();
     this.#stalls = 0;
     const created = inbox.readUpTo?.created;
     // What a stopped partition sends is fetched once it goes on.
@@ -223,10 +225,10 @@ export class Lane {
   /** The first time the hint is believed, if it is of this very stream; then only the stream's beginning. */
   async #isStalled(state: Open): Promise<boolean> {
     const { freshness, options, reading, source, store } = this.#context;
-    const silentMs = performance.now() - this.#lastEventMs;
     const going = this.partitions.filter((partition) => !this.#repairs.has(partition));
-    if (silentMs < options.stalledAfterMs || !freshness.isBehind(going)) return false;
-    options.logger.warn('opening the stream again', { source, lane: this.lane, silentMs });
+    const stalledMs = this.#watch.stalledMs(freshness.isBehind(going));
+    if (stalledMs === undefined) return false;
+    options.logger.warn('opening the stream again', { source, lane: this.lane, stalledMs });
     const hint = this.#stalls++ === 0 ? await store.readHint(state.session.client, this.lane) : undefined;
     reading.detach(state.inbox);
     await reading.reopen();

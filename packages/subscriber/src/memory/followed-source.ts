@@ -3,6 +3,7 @@ import { BanyanError, type Logger, type Wakeup } from '@banyan/runtime';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { FreshnessTracker } from '../freshness/freshness-tracker.js';
+import { StallWatch } from '../freshness/stall-watch.js';
 import type { IncomingEvent } from '../incoming-event.js';
 import type { StoredPosition } from '../judge.js';
 import { Inbox } from '../lanes/inbox.js';
@@ -30,12 +31,13 @@ export class FollowedSource {
   readonly #reading: SourceReading;
   #track: Track = new PartitionTrack();
   #inbox: Inbox;
-  #lastEventMs = 0;
+  readonly #watch: StallWatch;
 
   constructor(options: FollowedSourceOptions) {
     const { nats, source, logger } = options;
     this.source = source;
     this.#options = options;
+    this.#watch = new StallWatch(options.stalledAfterMs);
     this.freshness = new FreshnessTracker(nats, source);
     this.#reading = new SourceReading({ nats, source, lanes: 1, logger });
     this.#inbox = this.#newInbox(undefined);
@@ -56,7 +58,7 @@ export class FollowedSource {
       this.#idle();
       return false;
     }
-    this.#lastEventMs = performance.now();
+    this.#watch.reset();
     const moved = new Map<number, StoredPosition>();
     for (const event of events) if (this.#follow(event)) moved.set(event.partition, event);
     this.freshness.noteMoved(moved);
@@ -89,7 +91,7 @@ export class FollowedSource {
 
   #attach(hint: StreamHint | undefined): void {
     this.#inbox = this.#newInbox(hint);
-    this.#lastEventMs = performance.now();
+    this.#watch.reset();
     this.#reading.attach(this.#inbox);
   }
 
@@ -107,12 +109,11 @@ export class FollowedSource {
   #idle(): void {
     if (this.#inbox.failure !== undefined) throw this.#inbox.failure;
     if (this.#inbox.isOver) this.#attach(this.#inbox.readUpTo ?? this.#inbox.hint);
-    const silentMs = performance.now() - this.#lastEventMs;
-    const all = [...this.#track.positions.keys()];
-    if (silentMs < this.#options.stalledAfterMs || !this.freshness.isBehind(all)) return;
+    const stalledMs = this.#watch.stalledMs(this.freshness.isBehind([...this.#track.positions.keys()]));
+    if (stalledMs === undefined) return;
     throw new BanyanError(
       'BANYAN_GAP',
-      `${this.source} has events that do not come since ${Math.round(silentMs)} ms`,
+      `${this.source} has events that do not come since ${Math.round(stalledMs)} ms`,
     );
   }
 }
