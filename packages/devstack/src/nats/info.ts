@@ -7,7 +7,7 @@ export interface NatsInfo {
   jetStream: boolean;
 }
 
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 5_000;
 
 /** Asks for it; undefined if nothing, or something else, answers there. */
 export async function natsInfo(host: string, port: number): Promise<NatsInfo | undefined> {

@@ -1,6 +1,7 @@
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, connect, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { wait } from '@banyan/runtime';
+import { freePort } from '../process/port.js';
 
 export interface StartProxyOptions {
   /** The server behind it, as a URL: `nats://127.0.0.1:4222`, `postgres://…`. */
@@ -27,8 +28,10 @@ export class TcpProxy {
 
   static async start(target: URL): Promise<TcpProxy> {
     const server = createServer();
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    return new TcpProxy(target, server, (server.address() as AddressInfo).port);
+    // Not one of the ports that any outgoing connection may have while this is down.
+    const port = await freePort();
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+    return new TcpProxy(target, server, port);
   }
 
   /** The target's URL, through this proxy. */
