@@ -193,7 +193,7 @@ describe('banyan.set_shards', () => {
         code: '55P03',
       });
       // All other writers wait behind it meanwhile.
-      expect(performance.now() - startMs).toBeLessThan(2000);
+      expect(performance.now() - startMs).toBeLessThan(20_000);
     } finally {
       await writer.query('rollback');
       writer.release();

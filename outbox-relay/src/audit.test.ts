@@ -36,7 +36,7 @@ async function put(id: string, n: number, prevN = n - 1): Promise<void> {
   head.set('Banyan-Prev', formatPosition(1, prevN));
   await nats.connection.request(`evt.${source}.project.ProjectRenamed.07`, '', {
     headers: head,
-    timeout: 2000,
+    timeout: 20_000,
   });
 }
 
@@ -131,6 +131,6 @@ it('tells another history by the first position that holds another event', async
 
 it('counts a message of a stranger as unknown', async () => {
   await putInOrder([0, 1, 2, 3]);
-  await nats.connection.request(`evt.${source}.stranger`, 'x', { timeout: 2000 });
+  await nats.connection.request(`evt.${source}.stranger`, 'x', { timeout: 20_000 });
   expect(await audit()).toMatchObject({ messages: 5, unknown: 1, repair: 'decision' });
 });

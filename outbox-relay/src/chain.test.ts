@@ -32,7 +32,7 @@ afterEach(async () => {
 async function open(tail = { sequence: 0, n: 0 }, maxInFlight = 100): Promise<Chain> {
   const connection = await connect({ servers: nats.url });
   connections.push(connection);
-  const chain = new Chain(connection, tail, { maxInFlight, maxInFlightBytes: 1 << 20, ackTimeoutMs: 1000 });
+  const chain = new Chain(connection, tail, { maxInFlight, maxInFlightBytes: 1 << 20, ackTimeoutMs: 60_000 });
   chains.push(chain);
   return chain;
 }

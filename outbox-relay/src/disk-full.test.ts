@@ -97,7 +97,7 @@ async function untilItWorks(postgres: PostgresServer, pool: pg.Pool): Promise<vo
       }
       await emit(pool, 'after');
     },
-    { timeout: 30_000, interval: 200 },
+    { timeout: 60_000, interval: 200 },
   );
 }
 
@@ -118,7 +118,7 @@ describe.runIf(disk !== undefined)('a database whose disk is full', () => {
       await migrate({ databaseUrl: postgres.url(), roles: ['outbox'] });
       relay.start();
       const kept = [await emit(pool, 'before')];
-      await vi.waitFor(() => expect(relay.status.ackedN).toBe(1), { timeout: 15_000 });
+      await vi.waitFor(() => expect(relay.status.ackedN).toBe(1), { timeout: 60_000 });
       await fill(`${disk}/ballast`);
       kept.push(...(await emitUntilRefused(pool)));
       await rm(`${disk}/ballast`);
@@ -128,7 +128,7 @@ describe.runIf(disk !== undefined)('a database whose disk is full', () => {
         [kept],
       );
       expect(rows[0]?.kept).toBe(kept.length);
-      await vi.waitFor(() => expect(relay.status.ackedN).toBe(rows[0]?.n), { timeout: 30_000 });
+      await vi.waitFor(() => expect(relay.status.ackedN).toBe(rows[0]?.n), { timeout: 60_000 });
       const report = await auditStream(pool, nats.connection, source);
       expect(isBalanced(report), JSON.stringify(report)).toBe(true);
     } finally {

@@ -41,7 +41,7 @@ async function start(databaseUrl = database.url): Promise<string> {
 const codeOf = async (url: string): Promise<number> => (await fetch(url)).status;
 
 const eventually = (read: () => Promise<unknown>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 10_000, interval: 20 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 20 });
 
 describe('/readyz', () => {
   it('says yes while events flow', async () => {
@@ -95,7 +95,7 @@ describe('/metrics', () => {
         );
         expect(text).toMatch(new RegExp(`banyan_relay_acked_position\\{source="${source}"[^}]*\\} 1\\b`));
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 60_000, interval: 20 },
     );
   });
 });
@@ -104,7 +104,7 @@ describe('the report over NATS', () => {
   it('says what the process does for each source', async () => {
     await start();
     const own = async (): Promise<unknown> => {
-      const answers = await nats.connection.requestMany(RELAY_REPORT_SUBJECT, '', { maxWait: 100 });
+      const answers = await nats.connection.requestMany(RELAY_REPORT_SUBJECT, '', { maxWait: 2000 });
       for await (const answer of answers) {
         const report = decodeRelayReport(answer.string())?.sources.find((each) => each.source === source);
         if (report !== undefined) return report;

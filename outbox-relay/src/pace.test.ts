@@ -12,6 +12,16 @@ let source: string;
 beforeEach(async () => {
   [database, nats] = await Promise.all([testDatabase({ roles: ['outbox'] }), testNats()]);
   source = uniqueName('projects');
+  startRelay();
+});
+
+afterEach(async () => {
+  await relay.stop();
+  await (await jetstreamManager(nats.connection)).streams.delete(streamOf(source)).catch(() => undefined);
+  await Promise.all([database.drop(), nats.close()]);
+});
+
+function startRelay(): void {
   relay = new SourceRelay({
     source,
     databaseUrl: database.url,
@@ -20,13 +30,7 @@ beforeEach(async () => {
     pollIntervalMs: 1000,
   });
   relay.start();
-});
-
-afterEach(async () => {
-  await relay.stop();
-  await (await jetstreamManager(nats.connection)).streams.delete(streamOf(source)).catch(() => undefined);
-  await Promise.all([database.drop(), nats.close()]);
-});
+}
 
 async function flag(): Promise<number> {
   const { rows } = await database.pool.query<{ value: string }>(
@@ -39,19 +43,19 @@ const emit = (key: string): Promise<unknown> =>
   database.pool.query(`select banyan.emit('project', $1, 'ProjectRenamed', 'x')`, [key]);
 
 it('tells writers to notify once nothing comes, and hears them', async () => {
-  await vi.waitFor(async () => expect(await flag()).toBe(2), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await flag()).toBe(2), { timeout: 60_000 });
   const tookMs: number[] = [];
   for (let n = 1; n <= 5; n++) {
     const startMs = performance.now();
     await emit(`p${n}`);
-    await vi.waitFor(() => expect(relay.status.ackedN).toBe(n), { interval: 2, timeout: 5000 });
+    await vi.waitFor(() => expect(relay.status.ackedN).toBe(n), { interval: 2, timeout: 60_000 });
     tookMs.push(performance.now() - startMs);
   }
   expect(tookMs.sort((a, b) => a - b)[2]).toBeLessThan(900);
 });
 
 it('silences writers while events keep coming', async () => {
-  await vi.waitFor(async () => expect(await flag()).toBe(2), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await flag()).toBe(2), { timeout: 60_000 });
   let awake = false;
   for (let i = 0; i < 2000 && !awake; i++) {
     await Promise.all([emit('a'), emit('b'), emit('c')]);
@@ -61,16 +65,20 @@ it('silences writers while events keep coming', async () => {
 });
 
 it('keeps looking for transactions that may not know that it sleeps', async () => {
-  const writer = await database.pool.connect();
-  try {
+  const tookMs: number[] = [];
+  for (let n = 1; n <= 3; n++) {
+    await relay.stop();
+    await database.pool.query(`select setval('banyan.relay_asleep', 1)`);
+    const writer = await database.pool.connect();
     await writer.query('begin');
     await writer.query(`select banyan.emit('project', 'old', 'ProjectRenamed', 'x')`);
-    await vi.waitFor(async () => expect(await flag()).toBe(2), { timeout: 5000 });
+    startRelay();
+    await vi.waitFor(async () => expect(await flag()).toBe(2), { timeout: 60_000 });
     const startMs = performance.now();
     await writer.query('commit');
-    await vi.waitFor(() => expect(relay.status.ackedN).toBe(1), { interval: 2, timeout: 5000 });
-    expect(performance.now() - startMs).toBeLessThan(900);
-  } finally {
     writer.release();
+    await vi.waitFor(() => expect(relay.status.ackedN).toBe(n), { interval: 2, timeout: 60_000 });
+    tookMs.push(performance.now() - startMs);
   }
+  expect(tookMs.sort((a, b) => a - b)[1]).toBeLessThan(900);
 });

@@ -47,18 +47,18 @@ async function lastMessage(): Promise<StoredMsg> {
 const messages = async (): Promise<number> => (await manager.streams.info(streamOf(source))).state.messages;
 
 function leading(relay: SourceRelay): Promise<void> {
-  return vi.waitFor(() => expect(relay.status.state).toBe('leading'), { timeout: 15_000, interval: 10 });
+  return vi.waitFor(() => expect(relay.status.state).toBe('leading'), { timeout: 60_000, interval: 10 });
 }
 
 function acked(relay: SourceRelay, n: number): Promise<void> {
-  return vi.waitFor(() => expect(relay.status.ackedN).toBe(n), { timeout: 20_000, interval: 10 });
+  return vi.waitFor(() => expect(relay.status.ackedN).toBe(n), { timeout: 60_000, interval: 10 });
 }
 
 function refusing(relay: SourceRelay, code: string): Promise<void> {
   return vi.waitFor(
     () => expect(relay.status).toMatchObject({ state: 'refusing', because: expect.stringContaining(code) }),
     {
-      timeout: 15_000,
+      timeout: 60_000,
       interval: 10,
     },
   );
@@ -181,7 +181,7 @@ describe('the stream as the cursor', () => {
     const before = (await lastMessage()).header.get('ce-id');
     await manager.streams.delete(streamOf(source));
     await emit('d');
-    await vi.waitFor(async () => expect(await messages()).toBe(4), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await messages()).toBe(4), { timeout: 60_000 });
     const third = await manager.streams.getMessage(streamOf(source), { seq: 3 });
     expect(third?.header.get('ce-id')).toBe(before);
     expect(third?.header.get('Banyan-Position')).toBe('1.3');
@@ -198,7 +198,7 @@ describe('the stream as the cursor', () => {
     header.set('Banyan-Position', '1.2');
     header.delete('Nats-Expected-Last-Sequence');
     nats.connection.publish(subject, 'not the relay', { headers: header });
-    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 60_000 });
     await refusing(startRelay(), 'BANYAN_OTHER_HISTORY');
   });
 });
@@ -209,7 +209,7 @@ describe('the fence', () => {
     const relay = startRelay();
     await acked(relay, 1);
     nats.connection.publish(`evt.${source}.stranger`, 'x');
-    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 60_000 });
     await emit('b');
     await refusing(relay, 'BANYAN_OTHER_HISTORY');
     expect(await messages()).toBe(2);
@@ -224,7 +224,7 @@ describe('the fence', () => {
     header.set('Banyan-Position', '1.3');
     header.delete('Nats-Expected-Last-Sequence');
     nats.connection.publish(subject, 'as if 1.2 had been refused', { headers: header });
-    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await messages()).toBe(2), { timeout: 60_000 });
     const next = startRelay();
     await refusing(next, 'BANYAN_STREAM_HOLE');
     expect(next.status.because).toContain('goes from n 1 (message 1) to n 3 (message 2)');
@@ -234,7 +234,7 @@ describe('the fence', () => {
     const first = startRelay();
     await leading(first);
     const second = startRelay({ standbyIntervalMs: 50 });
-    await vi.waitFor(() => expect(second.status.state).toBe('standby'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(second.status.state).toBe('standby'), { timeout: 60_000 });
     await emit('a');
     await acked(first, 1);
     await first.stop();
@@ -309,7 +309,9 @@ describe('heartbeats', () => {
       'select extract(epoch from clock_timestamp()) * 1000 as ms',
     );
     const committedMs = Number(rows[0]?.ms);
-    await vi.waitFor(() => expect(heartbeats.at(-1)?.asOfMs).toBeGreaterThan(committedMs), { timeout: 5000 });
+    await vi.waitFor(() => expect(heartbeats.at(-1)?.asOfMs).toBeGreaterThan(committedMs), {
+      timeout: 60_000,
+    });
     expect(heartbeats.filter(({ asOfMs, n }) => asOfMs >= committedMs && n < 1)).toEqual([]);
     expect(Math.max(...(heartbeats.at(-1)?.heads ?? []))).toBe(1);
   });

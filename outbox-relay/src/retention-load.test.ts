@@ -104,14 +104,14 @@ it(`loses nothing through many rotations with long transactions and ${KILLS} kil
         expect(await numberOf('select last_value from banyan.outbox_slot')).toBeGreaterThanOrEqual(
           before + ROTATIONS_A_LIFE,
         ),
-      { timeout: 20_000, interval: 5 },
+      { timeout: 60_000, interval: 5 },
     );
     await kill();
   }
   stop.abort();
   await Promise.all(writers);
   start();
-  const patient = { timeout: 20_000, interval: 50 };
+  const patient = { timeout: 60_000, interval: 50 };
   await vi.waitFor(
     async () => expect(await numberOf('select acked_n from banyan.source')).toBe(committed.length),
     patient,
@@ -120,39 +120,51 @@ it(`loses nothing through many rotations with long transactions and ${KILLS} kil
   expect(found).toHaveLength(committed.length);
   expect(new Set(found)).toEqual(new Set(committed));
   await vi.waitFor(async () => expect(await numberOf('select count(*) from banyan.outbox')).toBe(0), patient);
-}, 120_000);
+}, 300_000);
 
 it('stalls no writer while slots are emptied under it', async () => {
-  const still = await writeFor(1500);
+  const stillEndMs = performance.now() + 1500;
+  const still = await writeUntil(() => performance.now() > stillEndMs);
   start();
   const slot = 'select last_value from banyan.outbox_slot';
-  await vi.waitFor(async () => expect(await numberOf(slot)).toBeGreaterThan(0), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await numberOf(slot)).toBeGreaterThan(0), { timeout: 60_000 });
   const before = await numberOf(slot);
-  const rotating = await writeFor(3000);
-  const rotations = (await numberOf(slot)) - before;
+  const endMs = performance.now() + 3000;
+  let rotations = 0;
+  const rotating = await writeUntil(async () => {
+    rotations = (await numberOf(slot)) - before;
+    return performance.now() > endMs && rotations > 4;
+  });
   process.stderr.write(
     `commits of 4 writers, p50/p99.9/max ms: no rotation ${still.text}; ${rotations} rotations ${rotating.text}\n`,
   );
-  expect(rotations).toBeGreaterThan(4);
-  // A rotation waits for a slot's lock for 50 ms at most, and nobody who writes the current slot is behind it.
-  expect(rotating.max).toBeLessThan(still.max + 250);
+  // A rotation waits for a slot's lock for 50 ms at most, and nobody who writes the current slot is behind it. If it held
+  // up the writers, it would be all four, each time; a machine that stands still does so now and then.
+  const heldUp = rotating.tookMs.filter((ms) => ms > still.max + 250);
+  expect(heldUp.length, `${rotations} rotations: ${heldUp.join(', ')} ms`).toBeLessThan(2 * rotations);
   const emptied = 'select retained_after_tick from banyan.source';
-  await vi.waitFor(async () => expect(await numberOf(emptied)).toBeGreaterThan(0), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await numberOf(emptied)).toBeGreaterThan(0), { timeout: 60_000 });
 });
 
 /** Four writers that commit one event after the other. */
-async function writeFor(ms: number): Promise<{ max: number; text: string }> {
-  const endMs = performance.now() + ms;
-  const took: number[] = [];
+async function writeUntil(
+  isEnough: () => boolean | Promise<boolean>,
+): Promise<{ tookMs: readonly number[]; max: number; text: string }> {
+  const stop = new AbortController();
+  const tookMs: number[] = [];
   const writer = async (key: number): Promise<void> => {
-    while (performance.now() < endMs) {
+    while (!stop.signal.aborted) {
       const startMs = performance.now();
       await database.pool.query(EMIT, [`p${key}`, Buffer.alloc(100)]);
-      took.push(performance.now() - startMs);
+      tookMs.push(performance.now() - startMs);
     }
   };
-  await Promise.all([1, 2, 3, 4].map(writer));
-  took.sort((a, b) => a - b);
-  const at = (share: number): number => took[Math.min(took.length - 1, Math.floor(share * took.length))] ?? 0;
-  return { max: at(1), text: [at(0.5), at(0.999), at(1)].map((each) => each.toFixed(1)).join('/') };
+  const writers = [1, 2, 3, 4].map(writer);
+  await vi.waitFor(async () => expect(await isEnough()).toBe(true), { timeout: 60_000, interval: 50 });
+  stop.abort();
+  await Promise.all(writers);
+  tookMs.sort((a, b) => a - b);
+  const at = (share: number): number =>
+    tookMs[Math.min(tookMs.length - 1, Math.floor(share * tookMs.length))] ?? 0;
+  return { tookMs, max: at(1), text: [at(0.5), at(0.999), at(1)].map((each) => each.toFixed(1)).join('/') };
 }

@@ -8,8 +8,9 @@ import { SourceRelay } from './source-relay.js';
 import type { SourceRelayConfig } from './options.js';
 
 const EMIT = `select banyan.emit('project', $1, 'ProjectRenamed', $2) as id`;
+const WAITING = `select count(*) as value from pg_locks where not granted and mode = 'AccessExclusiveLock' and database = (select oid from pg_database where datname = current_database())`;
 const AT_ONCE: RetentionLimits = { retentionMs: 0, retentionFloorMs: 0, retentionMaxBytes: 0 };
-const PATIENT = { timeout: 20_000, interval: 10 };
+const PATIENT = { timeout: 60_000, interval: 10 };
 
 let database: TestDatabase;
 let nats: TestNats;
@@ -42,6 +43,9 @@ function startRelay(config: Partial<SourceRelayConfig> = {}): SourceRelay {
   return relay;
 }
 
+const waitForSlots = (): Promise<unknown> =>
+  database.pool.query(`alter function banyan.empty_slot set lock_timeout = '20s'`);
+
 async function emit(count: number, tx: PoolClient | TestDatabase['pool'] = database.pool): Promise<string[]> {
   const ids: string[] = [];
   for (let i = 0; i < count; i++) {
@@ -51,9 +55,7 @@ async function emit(count: number, tx: PoolClient | TestDatabase['pool'] = datab
   return ids;
 }
 
-async function emitCommitted(count: number): Promise<void> {
-  committed.push(...(await emit(count)));
-}
+const emitCommitted = async (count: number): Promise<void> => void committed.push(...(await emit(count)));
 
 /** The number of a tick by which everything committed so far is acknowledged by the stream. */
 async function ackedTick(): Promise<number> {
@@ -109,6 +111,7 @@ async function expectStreamToHoldWhatWasCommitted(): Promise<void> {
 }
 
 describe('a sweep', () => {
+  beforeEach(waitForSlots);
   it('moves on from a slot, then empties it, and the outbox is as small as a new one', async () => {
     const before = await slotSizes();
     startRelay();
@@ -197,12 +200,9 @@ describe('a transaction that stays open', () => {
     await sweepOnce();
     // Its lock is in the way of the first try. The second waits, and gets the lock when the writer has just committed.
     expect(await sweepOnce()).toMatchObject({ emptied: [], busy: [0] });
-    await database.pool.query(`alter function banyan.empty_slot set lock_timeout = '20s'`);
+    await waitForSlots();
     const waiting = sweepOnce();
-    await vi.waitFor(async () => {
-      const locks = `select count(*) as value from pg_locks where not granted and mode = 'AccessExclusiveLock'`;
-      expect(await column(locks)).toEqual(['1']);
-    }, PATIENT);
+    await vi.waitFor(async () => expect(await column(WAITING)).toEqual(['1']), PATIENT);
     await writer.query('commit');
     writer.release();
     expect(await waiting).toMatchObject({ emptied: [] });
@@ -251,6 +251,7 @@ describe('a transaction that stays open', () => {
 });
 
 describe('healing after a rotation', () => {
+  beforeEach(waitForSlots);
   const refusing = (relay: SourceRelay): Promise<void> =>
     vi.waitFor(() => {
       expect(relay.status).toMatchObject({
@@ -343,7 +344,7 @@ describe('healing after a rotation', () => {
     await manager.streams.add(config);
     for (const { subject, data, header } of kept) {
       header.delete('Nats-Expected-Last-Sequence');
-      await nats.connection.request(subject, data, { headers: header, timeout: 5000 });
+      await nats.connection.request(subject, data, { headers: header, timeout: 9000 });
     }
   }
 });

@@ -12,7 +12,7 @@ import type { ShardedSourceConfig } from './sharded-source.js';
 
 const SHARDS = 4;
 const SCHEMAS = ['banyan', 'banyan_1', 'banyan_2', 'banyan_3'];
-const PATIENT = { timeout: 20_000, interval: 20 };
+const PATIENT = { timeout: 60_000, interval: 20 };
 const QUICK = { retryFirstDelayMs: 20, retryMaxDelayMs: 100, standbyIntervalMs: 20, noteAckedIntervalMs: 20 };
 
 let database: TestDatabase;
@@ -103,7 +103,7 @@ describe('a source with four shards', () => {
     for (const report of reports) expect(isBalanced(report), JSON.stringify(report)).toBe(true);
     expect(reports.reduce((sum, report) => sum + report.messages, 0)).toBe(writers * transactions * batch);
     expect(await keysInSeveralStreams()).toEqual([]);
-  }, 60_000);
+  });
 
   it('publishes what triggers emit, of captured tables and of Debezium’s', async () => {
     startRelay();
@@ -174,16 +174,18 @@ describe('a source with four shards', () => {
       () => expect(relay.status.every(({ state }) => state === 'leading')).toBe(true),
       PATIENT,
     );
-    const startMs = performance.now();
+    const tookMs: number[] = [];
     for (const [round, shard] of [3, 1, 2, 0, 3, 2].entries()) {
       await vi.waitFor(async () => expect(await isAsleep(shard)).toBe(true), PATIENT);
+      const startMs = performance.now();
       await emitTo(shard, 1);
       await vi.waitFor(async () => {
         expect((await messages()).reduce((sum, count) => sum + count, 0)).toBe(round + 1);
       }, PATIENT);
+      tookMs.push(performance.now() - startMs);
     }
-    // By polling alone each would wait for half a second on average.
-    expect(performance.now() - startMs).toBeLessThan(2000);
+    // By polling alone each would wait for nearly a second: it comes when the relay has just fallen asleep.
+    expect(tookMs.sort((a, b) => a - b)[2]).toBeLessThan(800);
   });
 
   it('empties the outbox of each shard', async () => {
@@ -198,7 +200,7 @@ describe('a source with four shards', () => {
     await emitTo(1, 3);
     await allPublished();
     const request = JSON.stringify({ epoch: 1, fromN: 2, toN: 2 });
-    const answer = await nats.connection.request(rangeSubjectOf(names[1]!), request);
+    const answer = await nats.connection.request(rangeSubjectOf(names[1]!), request, { timeout: 20_000 });
     expect(answer.headers?.get('Banyan-Position')).toBe('1.2');
     expect(answer.headers?.get('Banyan-Subject')).toContain(`evt.${source}-1.`);
   });

@@ -7,7 +7,7 @@ import { Session } from '../session.js';
 import { SourceRelay } from '../source-relay.js';
 import { auditRecorded, type RecordedAuditOptions } from './recorded-audit.js';
 
-const patience = { timeout: 20_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 
 let database: TestDatabase;
 let nats: TestNats;
@@ -59,7 +59,7 @@ async function lose(isLost: (seq: number) => boolean): Promise<void> {
   await manager.streams.add(config);
   for (const message of messages) {
     message?.header.delete('Nats-Expected-Last-Sequence');
-    const options = { headers: message!.header, timeout: 2000 };
+    const options = { headers: message!.header, timeout: 20_000 };
     await nats.connection.request(message?.subject ?? '', message?.data, options);
   }
 }
@@ -98,7 +98,7 @@ it('tells what is missing inside from what is missing at the end', async () => {
 it('finds strangers among the messages, however many, and reads past them', async () => {
   await publish(5);
   for (let i = 0; i < 30; i++)
-    await nats.connection.request(`evt.${source}.stranger`, 'x', { timeout: 2000 });
+    await nats.connection.request(`evt.${source}.stranger`, 'x', { timeout: 20_000 });
   expect(await audit({ newest: 3 })).toMatchObject({ strangers: 30, messages: 3, repair: 'decision' });
 });
 
@@ -130,5 +130,5 @@ it('holds nothing in the database while it runs, so that slots can be emptied me
     onProgress: () => void database.pool.query(running).then(({ rowCount }) => seen.push(rowCount ?? -1)),
     eventsPerSecond: 40,
   });
-  await vi.waitFor(() => expect(seen).toEqual([0]), { timeout: 10_000 });
+  await vi.waitFor(() => expect(seen).toEqual([0]), { timeout: 60_000 });
 });

@@ -126,7 +126,7 @@ function relayOf({ server }: Database): SourceRelay {
   return relay;
 }
 
-const patience = { timeout: 15_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 const acked = (relay: SourceRelay, n: number): Promise<void> =>
   vi.waitFor(() => expect(relay.status.ackedN).toBe(n), patience);
 
@@ -318,7 +318,7 @@ async function rewriteStream(changedSeq?: number): Promise<void> {
     if (message === null) continue;
     message.header.delete('Nats-Expected-Last-Sequence');
     if (message.seq === changedSeq) message.header.set('ce-id', '00000000-0000-4000-8000-000000000000');
-    await nats.connection.request(message.subject, message.data, { headers: message.header, timeout: 2000 });
+    await nats.connection.request(message.subject, message.data, { headers: message.header, timeout: 9000 });
   }
 }
 

@@ -25,7 +25,7 @@ const BATCH = 5000;
 const patience = { timeout: 60_000, interval: 20 };
 
 // Elections take their time on a busy machine.
-vi.setConfig({ testTimeout: 150_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 /** Those that this machine has or can get. Without a network and a cache it can be none. */
 async function available(): Promise<string[]> {
@@ -85,7 +85,7 @@ describe.each(cases)('nats-server of Debian $suite with $nodes node(s)', ({ suit
         if (attempt === 3) throw new Error(`no cluster of ${nodes} servers came about`);
       }
       vi.unstubAllEnvs();
-    }, 120_000);
+    }, 240_000);
 
     /** Whether a stream with a copy on every server can be had: a busy machine may start them too far apart. */
     async function takesStreams(): Promise<boolean> {
@@ -165,7 +165,7 @@ describe.each(cases)('nats-server of Debian $suite with $nodes node(s)', ({ suit
       const stale = new Chain(
         nats,
         { sequence: 1, n: 1 },
-        { maxInFlight: 9, maxInFlightBytes: 9999, ackTimeoutMs: 5000 },
+        { maxInFlight: 9, maxInFlightBytes: 9999, ackTimeoutMs: 60_000 },
       );
       const message = { subject: `evt.${source}.project.ProjectRenamed.07`, payload: new Uint8Array(1) };
       for (const n of [2, 3]) stale.send({ n, ...message, headers: new WrittenHeaders('') });
@@ -241,7 +241,7 @@ describe.each(cases)('nats-server of Debian $suite with $nodes node(s)', ({ suit
         message?.header.delete('Nats-Expected-Last-Sequence');
         await nats.request(message?.subject ?? '', message?.data, {
           headers: message!.header,
-          timeout: 5000,
+          timeout: 20_000,
         });
       }
     }

@@ -167,7 +167,7 @@ async function rewriteStream(): Promise<void> {
   for (const message of messages) {
     if (message === null) continue;
     message.header.delete('Nats-Expected-Last-Sequence');
-    await nats.connection.request(message.subject, message.data, { headers: message.header, timeout: 2000 });
+    await nats.connection.request(message.subject, message.data, { headers: message.header, timeout: 9000 });
   }
 }
 

@@ -69,7 +69,7 @@ const applied = async (): Promise<number[]> => {
 };
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 20_000, interval: 10 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 10 });
 
 describe('a connection that breaks', () => {
   it('after the writes and before the position moves leaves nothing of either', async () => {
@@ -114,7 +114,7 @@ describe('a database that falls silent', () => {
     await source.send('a');
     const sinceMs = performance.now();
     await running.stop();
-    expect(performance.now() - sinceMs).toBeLessThan(10_000);
+    expect(performance.now() - sinceMs).toBeLessThan(25_000);
     proxy.resume();
     expect(await applied()).toEqual([1]);
     start();

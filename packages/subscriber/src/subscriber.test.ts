@@ -97,7 +97,7 @@ async function publish({ n, prevN, key, version }: Sent, epoch = 1): Promise<voi
   });
   await nats.connection.request(subject, JSON.stringify({ id: key, version }), {
     headers: head,
-    timeout: 5000,
+    timeout: 20_000,
   });
 }
 
@@ -144,7 +144,7 @@ const stopped = (running: Subscriber): unknown[] =>
   running.status.sources.flatMap(({ lanes }) => lanes.flatMap((lane) => lane.stopped));
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 15_000, interval: 10 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 10 });
 
 describe('applying', () => {
   it('hands each event to its handler once, in the order of its key', async () => {

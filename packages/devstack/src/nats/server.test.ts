@@ -14,7 +14,7 @@ async function publishOne(server: NatsServer, stream: string): Promise<void> {
   const connection = await connect({ servers: server.url });
   const manager = await jetstreamManager(connection);
   await manager.streams.add({ name: stream, subjects: [`${stream}.*`] });
-  await connection.request(`${stream}.x`, 'hello');
+  await connection.request(`${stream}.x`, 'hello', { timeout: 20_000 });
   await connection.close();
 }
 

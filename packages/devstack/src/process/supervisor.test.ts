@@ -69,7 +69,7 @@ describe('Supervisor', () => {
     const failures: string[] = [];
     supervisor.on('failed', ({ error }) => failures.push(String(error)));
     supervisor.kill('one');
-    await expect.poll(() => failures, { timeout: 10_000 }).toContainEqual(expect.stringContaining('broken'));
+    await expect.poll(() => failures, { timeout: 60_000 }).toContainEqual(expect.stringContaining('broken'));
     const restarted = once(supervisor, 'restarted');
     await rm(marker);
     await restarted;
@@ -114,7 +114,7 @@ describe('Supervisor', () => {
     supervisor.on('restarted', ({ name }) => restarted.push(name));
     supervisor.kill('postgres');
     supervisor.kill('nats');
-    await expect.poll(() => restarted.toSorted(), { timeout: 20_000 }).toEqual(['nats', 'postgres']);
+    await expect.poll(() => restarted.toSorted(), { timeout: 60_000 }).toEqual(['nats', 'postgres']);
     expect(supervisor.pid('postgres')).not.toBe(before['postgres']);
     expect(supervisor.pid('nats')).not.toBe(before['nats']);
     expect(postgres.running).toBe(true);

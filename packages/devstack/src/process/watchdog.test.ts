@@ -29,10 +29,10 @@ describe('a program that starts a stack', () => {
     'leaves no server and no folder behind when it dies of %s',
     async (signal) => {
       const { program, exited, dir, ports } = await startProgram('stay');
-      for (const port of ports) expect(await greeting('127.0.0.1', port, 200)).toBeDefined();
+      for (const port of ports) await expect.poll(() => greeting('127.0.0.1', port, 200)).toBeDefined();
       program.kill(signal);
       await exited;
-      await expect.poll(() => existsSync(dir), { timeout: 20_000 }).toBe(false);
+      await expect.poll(() => existsSync(dir), { timeout: 60_000 }).toBe(false);
       for (const port of ports) expect(await greeting('127.0.0.1', port, 200)).toBeUndefined();
     },
   );
@@ -40,7 +40,7 @@ describe('a program that starts a stack', () => {
   it('is not kept from ending by its servers, and leaves none behind', async () => {
     const { exited, dir, ports } = await startProgram('end');
     expect(await exited).toEqual([0, null]);
-    await expect.poll(() => existsSync(dir), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => existsSync(dir), { timeout: 60_000 }).toBe(false);
     for (const port of ports) expect(await greeting('127.0.0.1', port, 200)).toBeUndefined();
   });
 });

@@ -67,7 +67,6 @@ function memory(config: Partial<MemoryReplicaConfig<number>> = {}): MemoryReplic
     pollIntervalMs: 20,
     retryFirstDelayMs: 20,
     retryMaxDelayMs: 50,
-    stalledAfterMs: 300,
     ...config,
   });
   running.push(made);
@@ -76,7 +75,7 @@ function memory(config: Partial<MemoryReplicaConfig<number>> = {}): MemoryReplic
 }
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 15_000, interval: 10 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 10 });
 
 const rows = async (): Promise<Record<string, number>> => {
   const { rows: found } = await database.pool.query<{ id: string; version: string }>(
@@ -110,10 +109,9 @@ describe('a replica in memory', () => {
     const made = memory();
     await made.untilFilled(FILLED);
     await flowing;
-    await eventually(() => keeper.status.sources[0]?.lastN, source.lastN);
-    const there = await rows();
-    expect(Object.keys(there)).toHaveLength(19);
-    await eventually(() => entriesOf(made, keys), there);
+    const left = Object.fromEntries(keys.filter((key) => key !== keys[15]).map((key) => [key, 15]));
+    await eventually(rows, left);
+    await eventually(() => entriesOf(made, keys), left);
     expect(made.size).toBe(19);
     expect(made.status).toMatchObject({ state: 'following', fills: 1 });
   });
@@ -146,8 +144,10 @@ describe('a replica in memory', () => {
     expect(made.freshness()).toEqual({ asOfMs: undefined });
     table();
     await made.untilFilled(FILLED);
-    source.beat(2000);
-    await eventually(() => made.freshness().asOfMs, 2000);
+    await eventually(() => {
+      source.beat(2000);
+      return made.freshness().asOfMs;
+    }, 2000);
     await eventually(() => made.get('a'), 1);
   });
 
@@ -168,14 +168,14 @@ describe('a replica in memory', () => {
     await database.pool.query('update banyan.position set n = $1 where n = 1', [lost.n]);
     table();
     await eventually(rows, { a: 3 });
-    await made.untilFilled(FILLED);
-    expect(made.get('a')).toBe(3);
+    // It may have been filled from the table as it was before, and follows the stream from there.
+    await eventually(() => (made.status.state === 'following' ? made.get('a') : undefined), 3);
   });
 
   it('notices a stream that was made anew', async () => {
     const events = [source.next('a'), source.next('b')];
     for (const event of events) await source.publish(event);
-    const made = memory({ fill: 'stream' });
+    const made = memory({ fill: 'stream', stalledAfterMs: 300 });
     await made.untilFilled(FILLED);
     await source.deleteStream();
     await source.createStream();
@@ -212,9 +212,9 @@ describe('a replica in memory', () => {
     const made = memory({ fill: 'stream' });
     await made.untilFilled(FILLED);
     await source.publish(source.next('a', 2), { payload: 'no JSON' });
-    await vi.waitFor(() => expect(() => made.get('a')).toThrow(/entry a is behind: /), { timeout: 10_000 });
+    await vi.waitFor(() => expect(() => made.get('a')).toThrow(/entry a is behind: /), { timeout: 60_000 });
     expect(made.get('b')).toBe(1);
     await source.publish(source.next('a', 3));
-    await vi.waitFor(() => expect(made.get('a')).toBe(3), { timeout: 10_000 });
+    await vi.waitFor(() => expect(made.get('a')).toBe(3), { timeout: 60_000 });
   });
 });

@@ -78,7 +78,7 @@ const X_IS_PARKED = [
 ];
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 15_000, interval: 10 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 10 });
 
 describe('a handler that does not end', () => {
   it('fails its own key alone, and can write nothing more', async () => {
@@ -104,11 +104,15 @@ describe('a handler that does not end', () => {
     start([allBut((tx) => tx.query('select pg_sleep(3600)'))]);
     await eventually(applied, [1, 3]);
     await eventually(parked, X_IS_PARKED);
-    expect(
-      await rows(
-        `select from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid()`,
-      ),
-    ).toEqual([]);
+    // It was told to end, and does so when it is its turn.
+    await eventually(
+      () =>
+        rows(
+          `select from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid()
+           and datname = current_database()`,
+        ),
+      [],
+    );
   });
 
   it('is found in a batch', async () => {
@@ -134,9 +138,9 @@ describe('a handler that does not end', () => {
     let called = false;
     await source.send('a', 'x', 'b');
     start([allBut(() => ((called = true), released))]);
-    await vi.waitFor(() => expect(called).toBe(true), { timeout: 15_000, interval: 10 });
+    await vi.waitFor(() => expect(called).toBe(true), { timeout: 60_000, interval: 10 });
     const sinceMs = performance.now();
     await running.stop();
-    expect(performance.now() - sinceMs).toBeLessThan(TIMEOUT_MS + 5000);
+    expect(performance.now() - sinceMs).toBeLessThan(20_000);
   });
 });

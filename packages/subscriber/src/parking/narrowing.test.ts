@@ -55,7 +55,7 @@ async function expectOnlyXParked(because: RegExp): Promise<void> {
       expect(await rows('select aggregate_id, events, last_error from banyan.parked')).toEqual([
         { aggregate_id: 'x', events: 2, last_error: expect.stringMatching(because) },
       ]),
-    { timeout: 15_000, interval: 10 },
+    { timeout: 60_000, interval: 10 },
   );
 }
 

@@ -62,7 +62,7 @@ const parked = (): Promise<object[]> =>
   rows('select aggregate_id, state, attempts, last_error, events from banyan.parked order by aggregate_id');
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 20_000, interval: 10 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 10 });
 
 const retry = (key: string): Promise<object[]> =>
   rows('select banyan.retry_parked($1, $2, $3, $4)', ['test', source.name, 'project', key]);
@@ -96,6 +96,8 @@ describe('a key whose event fails', () => {
     await source.send('x', 'a', 'x', 'x');
     start({ maxAttempts: 1 });
     await eventually(parked, [expect.objectContaining({ state: 'parked', events: 3 })]);
+    // Another lane's.
+    await eventually(applied, [2]);
     bad.clear();
     expect(await retry('x')).toEqual([{ retry_parked: true }]);
     await source.send('x');
@@ -132,10 +134,9 @@ describe('a key whose event fails', () => {
     const neighbour = keys.find(
       (key, i) => i !== 5000 && partitionOf('project', key) === partitionOf('project', 'k5000'),
     );
-    const sinceMs = performance.now();
     await source.send(neighbour ?? '');
     await eventually(() => running.status.applied, 10_000);
-    expect(performance.now() - sinceMs).toBeLessThan(2000);
+    expect(await parked()).toEqual([expect.objectContaining({ aggregate_id: 'k5000', state: 'retrying' })]);
   });
 
   it('is found among others in a handler that takes many at once', async () => {
@@ -163,7 +164,7 @@ describe('a key whose event fails', () => {
     source.beat(nowMs);
     await eventually(() => running.freshness({ key: 'project/a' }).asOfMs, nowMs);
     expect(running.freshness({ source: source.name, key: 'project/x' }).asOfMs).toBeUndefined();
-    await vi.waitFor(() => expect(running.freshness().listsAsOfMs).toBeGreaterThan(0), { timeout: 5000 });
+    await vi.waitFor(() => expect(running.freshness().listsAsOfMs).toBeGreaterThan(0), { timeout: 60_000 });
     expect(running.freshness().listsAsOfMs).toBeLessThan(nowMs - 1000);
   });
 });

@@ -59,7 +59,7 @@ async function rows(text: string): Promise<object[]> {
 }
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 15_000, interval: 10 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 10 });
 
 const deleted = (key: string, version: number) =>
   source.publish(source.next(key, version, { type: 'ProjectDeleted' }));
@@ -158,12 +158,12 @@ describe('waiting for a token', () => {
     const token = `${source.name}/project/a@2`;
     expect(await other.waitFor(token, { timeoutMs: 20 })).toEqual({ reached: false, because: 'timeout' });
     await renamed('a', 1);
-    const waits = [running, other].map((each) => each.waitFor(token, { timeoutMs: 10_000 }));
+    const waits = [running, other].map((each) => each.waitFor(token, { timeoutMs: 20_000 }));
     await renamed('a', 2);
     expect(await Promise.all(waits)).toEqual([{ reached: true }, { reached: true }]);
     await deleted('a', 3);
     const gone = `${source.name}/project/a@3`;
-    expect(await running.waitFor(gone, { timeoutMs: 10_000 })).toEqual({ reached: true });
+    expect(await running.waitFor(gone, { timeoutMs: 20_000 })).toEqual({ reached: true });
     await other.stop();
   });
 
@@ -172,7 +172,9 @@ describe('waiting for a token', () => {
     const running = start([projects()]);
     await eventually(() => running.status.applied, 1);
     const at = running.sourceFreshness[0]?.positions.findIndex(({ n }) => n === 1) ?? -1;
-    expect(await running.waitFor(`${source.name}:1.1/${at}`, { timeoutMs: 5000 })).toEqual({ reached: true });
+    expect(await running.waitFor(`${source.name}:1.1/${at}`, { timeoutMs: 20_000 })).toEqual({
+      reached: true,
+    });
     await expect(running.waitFor('rubbish', { timeoutMs: 1 })).rejects.toThrow(/BANYAN_TOKEN_INVALID/);
     await expect(running.waitFor(`${source.name}/team/t1@1`, { timeoutMs: 1 })).rejects.toThrow(
       /no replica here keeps versions of .*\/team/,
