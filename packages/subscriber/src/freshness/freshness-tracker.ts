@@ -140,7 +140,8 @@ export class FreshnessTracker {
   }
 }
 
-/** A look may be older than what was committed here since it began. */
+/** A look may be older than what was committed here since it began, the first event of an epoch too. */
 function later(known: StoredPosition | undefined, seen: StoredPosition): StoredPosition {
-  return known?.epoch === seen.epoch && known.n > seen.n ? known : seen;
+  if (known === undefined || known.epoch < seen.epoch) return seen;
+  return known.epoch > seen.epoch || known.n > seen.n ? known : seen;
 }
