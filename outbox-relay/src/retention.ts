@@ -60,7 +60,8 @@ export class Retention {
   /** Ends a sweep that is under way; the server finishes or undoes its statement. */
   async stop(): Promise<void> {
     const stopped = this.#loop.stop();
-    await this.#client?.end();
+    // Broken off: `end` while it connects would leave the sweep waiting for the connection for good.
+    this.#client?.connection.stream.destroy();
     await stopped;
   }
 
