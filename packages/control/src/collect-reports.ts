@@ -1,5 +1,5 @@
 import { NoRespondersError, RequestError, type NatsConnection } from '@nats-io/nats-core';
-import { BanyanError, messageOf } from '@banyan/runtime';
+import { BanyanError, messageOf, unlessStalled } from '@banyan/runtime';
 import type { ProcessReport } from './report.js';
 import { isLedgerReport } from './ledger/ledger-report.js';
 import { REPORT_SUBJECT, type ReportQuestion } from './reporter.js';
@@ -16,7 +16,8 @@ export interface CollectOptions {
 }
 
 /**
- * Asks all processes for their reports. Processes that do not answer in time are not in the result.
+ * Asks all processes for their reports. Processes that do not answer in time are not in the result; a time in which this
+ * process itself stood still is no such time.
  *
  * @throws BANYAN_CONTROL_UNREACHABLE if the request could not be sent
  */
@@ -24,10 +25,24 @@ export async function collectReports(
   connection: NatsConnection,
   { waitMs = 500, instances = [], brief = false, ledgers = false }: CollectOptions = {},
 ): Promise<ProcessReport[]> {
+  const asked = { question: questionOf({ brief, ledgers }), waitMs, instances: [...instances] };
+  const reports = await unlessStalled(waitMs, () => askOnce(connection, asked));
+  return reports.toSorted((a, b) => a.instance.localeCompare(b.instance));
+}
+
+interface Asked {
+  question: ReportQuestion;
+  waitMs: number;
+  instances: readonly string[];
+}
+
+async function askOnce(
+  connection: NatsConnection,
+  { question, waitMs, instances }: Asked,
+): Promise<ProcessReport[]> {
   const awaited = new Set(instances);
   const reports: ProcessReport[] = [];
   try {
-    const question = questionOf({ brief, ledgers });
     for await (const answer of await connection.requestMany(REPORT_SUBJECT, question, {
       maxWait: waitMs,
       strategy: 'timer',
@@ -41,7 +56,7 @@ export async function collectReports(
     if (!isNobody(error))
       throw new BanyanError('BANYAN_CONTROL_UNREACHABLE', `reports: ${messageOf(error)}`, { cause: error });
   }
-  return reports.toSorted((a, b) => a.instance.localeCompare(b.instance));
+  return reports;
 }
 
 function questionOf({ brief, ledgers }: { brief: boolean; ledgers: boolean }): ReportQuestion {

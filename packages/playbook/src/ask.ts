@@ -1,4 +1,4 @@
-import { BanyanError, ERROR_CODES, type ErrorCode } from '@banyan/runtime';
+import { BanyanError, ERROR_CODES, unlessStalled, type ErrorCode } from '@banyan/runtime';
 import type { TaskAnswer } from '@banyan/contracts';
 import { NoRespondersError, RequestError, TimeoutError, type NatsConnection } from '@nats-io/nats-core';
 
@@ -27,11 +27,11 @@ export async function giveTo<Result>(
 }
 
 /** What everybody on a subject answers to an empty request within so many ms. */
-export async function askAll(
-  connection: NatsConnection,
-  subject: string,
-  maxWait: number,
-): Promise<string[]> {
+export function askAll(connection: NatsConnection, subject: string, maxWait: number): Promise<string[]> {
+  return unlessStalled(maxWait, () => askOnce(connection, subject, maxWait));
+}
+
+async function askOnce(connection: NatsConnection, subject: string, maxWait: number): Promise<string[]> {
   const answers: string[] = [];
   try {
     for await (const answer of await connection.requestMany(subject, '', { maxWait })) {

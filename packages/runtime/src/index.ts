@@ -12,6 +12,7 @@ export { nearestName } from './nearest.js';
 export { Loop, type LoopOptions, type Round } from './loop.js';
 export { backoffDelayMs, type Backoff } from './backoff.js';
 export { systemClock, wait, type Clock } from './clock.js';
+export { unlessStalled } from './stall.js';
 export { afterCommit, committing, unlessUndone } from './after-commit.js';
 export { Wakeup } from './wakeup.js';
 export { silentLogger, type LogFields, type Logger } from './telemetry.js';
