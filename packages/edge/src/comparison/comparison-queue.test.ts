@@ -56,7 +56,7 @@ describe('the queue of comparisons', () => {
     expect([jobs.made, jobs.shed, jobs.queue.hasRoom]).toEqual([0, 5, false]);
     jobs.add();
     expect(jobs.shed).toBe(6);
-    await expect.poll(() => jobs.queue.hasRoom, { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => jobs.queue.hasRoom).toBe(true);
     jobs.add();
     await jobs.queue.settled();
     expect(jobs.made).toBe(1);

@@ -92,7 +92,7 @@ describe('the ledgers of caller and provider', () => {
   it('know a call that never arrived as one that was made', async () => {
     const client = clientWith(called);
     stand.provider.stop();
-    await expect(ask(client, { options: { deadline: Date.now() + 5_000 } })).rejects.toThrow();
+    await expect(ask(client, { options: { deadline: Date.now() + 30_000 } })).rejects.toThrow();
     expect(called.report().methods).toMatchObject([{ started: 1, ended: { UNAVAILABLE: 1 } }]);
     expect(callers.report().callers).toEqual([]);
   });

@@ -87,8 +87,13 @@ it('follows and reports once the broker is there', async () => {
   server = await startNats({ dir: `${folder.path}/nats`, port, own: true });
   const connection = await edges.connection;
   await expect.poll(() => subscriber.status?.state, { timeout: 15_000 }).toBe('running');
-  const reports = await collectReports(connection, { waitMs: 1000 });
-  expect(reports).toMatchObject([{ service: 'tasks', edges: [{ edge: EDGE }] }]);
+  await vi.waitFor(
+    async () => {
+      const reports = await collectReports(connection, { waitMs: 300 });
+      expect(reports).toMatchObject([{ service: 'tasks', edges: [{ edge: EDGE }] }]);
+    },
+    { timeout: 15_000 },
+  );
   await edges.stop();
   expect(connection.isClosed()).toBe(true);
   expect([part.start.mock.calls.length, part.stop.mock.calls.length]).toEqual([1, 1]);

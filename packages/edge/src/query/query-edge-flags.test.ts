@@ -81,11 +81,13 @@ describe('an edge whose stage another flag provider has', () => {
     expect(await answeredByReplica(stand)).toEqual(MOVED);
     provider.putConfiguration(flagsOf('prefer', 'prefer'));
     expect(await answeredByReplica(stand)).toEqual(IDS);
-    await vi.waitFor(() =>
-      expect(stand.edge.report(true)).toMatchObject({
-        running: { stage: 'prefer-replica', origin: 'provider', persisted: true },
-        rampBy: 'project',
-      }),
+    await vi.waitFor(
+      () =>
+        expect(stand.edge.report(true)).toMatchObject({
+          running: { stage: 'prefer-replica', origin: 'provider', persisted: true },
+          rampBy: 'project',
+        }),
+      { timeout: 15_000 },
     );
     const answered = stand.edge.report(true).evidence.map(({ stage, calls }) => [stage, calls.ok]);
     expect(answered).toEqual(
@@ -127,8 +129,9 @@ describe('an edge whose stage another flag provider has', () => {
 
   it('starts at its last known stage while the provider has no answer yet', async () => {
     const before = await standOn(new TypedInMemoryProvider(flagsOf('prefer', 'shadow')));
-    await vi.waitFor(() =>
-      expect(before.edge.stage).toMatchObject({ persisted: true, running: { stage: 'shadow' } }),
+    await vi.waitFor(
+      () => expect(before.edge.stage).toMatchObject({ persisted: true, running: { stage: 'shadow' } }),
+      { timeout: 15_000 },
     );
     const after = await standOn(new TypedInMemoryProvider({}));
     expect(after.edge.stage.running).toMatchObject({ stage: 'shadow', origin: 'file' });

@@ -245,7 +245,8 @@ describe('going back from event', () => {
     expect(counts()).toMatchObject({ refusedTooEarly: 1 });
     await stand.deliver('p1');
     expect(await stand.effects()).toEqual(['p1 by event', 'p1 by event']);
-    stand.freshness = { asOfMs: Date.now() + 29_000, listsAsOfMs: undefined };
+    const changedMs = Date.parse(stand.caller.stage.running.since);
+    stand.freshness = { asOfMs: changedMs + 29_999, listsAsOfMs: undefined };
     await stand.archive('p2');
     expect(counts()).toMatchObject({ refusedTooEarly: 2 });
     stand.freshness = { asOfMs: Date.now() + 31_000, listsAsOfMs: undefined };
@@ -287,7 +288,7 @@ async function originOf(id: string) {
   const { stage, change } = stand.caller.stage.running;
   const { key: edge } = stand.caller.stage.name;
   const event = { eventId, source: 'projects', key: `project/${id}`, version: 1, emittedAtMs: at.getTime() };
-  return { deadlineMs: Date.now() + 5_000, metadata: metadataOf({ edge, stage, change, ...event }) };
+  return { deadlineMs: Date.now() + 60_000, metadata: metadataOf({ edge, stage, change, ...event }) };
 }
 
 /** A statement waits for another transaction. */

@@ -111,6 +111,7 @@ describe('a tombstone', () => {
     const reporter = new Reporter({
       connection: nats.connection,
       service: 'projects',
+      instance: caller,
       edges: [],
       tombstones: [stone],
     });
@@ -119,7 +120,7 @@ describe('a tombstone', () => {
     await callAs(undefined);
     await retire();
     await refusalOf(callAs(caller));
-    const reports = await collectReports(nats.connection, { waitMs: 300 });
+    const reports = await collectReports(nats.connection, { waitMs: 20_000, instances: [caller] });
     const stones = reports.flatMap(({ tombstones = [] }) => tombstones);
     expect(stones).toContainEqual({
       method: '/projects.v1.ProjectsService/GetProject',

@@ -109,9 +109,11 @@ export class EdgeStand {
       method: ProjectsServiceService.getProject,
       replica: this.replica,
       compare: { version: (response) => response.project?.version },
-      budget: { stalenessMs: 2_000 },
       stages: this.#watch,
-      // Tests run on machines that have more than enough to do.
+      // Tests run on machines that have more than enough to do: times that matter to a test are its own.
+      budget: { stalenessMs: 30_000 },
+      compareTimeoutMs: 30_000,
+      replicaTimeoutMs: 30_000,
       loopLagMs: 600_000,
       ...settings,
     });

@@ -150,7 +150,7 @@ export class ReactionStand {
 
   /** As a client of the receiver's method would. */
   call(request: Archived, origin?: Partial<ReactionOrigin>, caller?: string): Promise<Done> {
-    const { deadlineMs = Date.now() + 5_000, metadata = new Metadata() } = origin ?? {};
+    const { deadlineMs = Date.now() + 60_000, metadata = new Metadata() } = origin ?? {};
     this.origins.push({ deadlineMs, metadata });
     const signal = new AbortController().signal;
     const from = caller ?? parseEdge(this.edge).caller;

@@ -103,7 +103,7 @@ export class StreamStand {
       edge: name,
       method: listItems,
       replica: this.replica,
-      budget: { stalenessMs: 2_000 },
+      budget: { stalenessMs: 30_000 },
       stages: this.#watch,
       sideEffectFree: true,
       ...settings,
