@@ -97,7 +97,7 @@ describe('changing a stage', () => {
     await start('good');
     await start('deaf', { deaf: true });
     await start('old', { ladder: ['call', 'replica'] });
-    const { inForce, missing } = await changeStage(operator.connection, changeOf({ timeoutMs: 2_000 }));
+    const { inForce, missing } = await changeStage(operator.connection, changeOf({ timeoutMs: 3_000 }));
     expect(inForce.map(({ process }) => process)).toEqual([`good-${edge}`]);
     expect(missing).toEqual([
       { process: `deaf-${edge}`, why: 'runs change 0 (call)' },
@@ -122,7 +122,7 @@ describe('changing a stage', () => {
         callback: (_error, message) =>
           void message.respond(JSON.stringify({ service: instance, instance, pid: 1, edges: [] })),
       });
-    const { inForce, missing } = await changeStage(operator.connection, changeOf({ timeoutMs: 2_000 }));
+    const { inForce, missing } = await changeStage(operator.connection, changeOf());
     expect(inForce.map(({ process }) => process)).toEqual([name]);
     expect(missing).toEqual([]);
   });
@@ -137,7 +137,10 @@ describe('changing a stage', () => {
   it('shows in the overview, which knows edges by their records and by their processes', async () => {
     await start('one');
     const own = async (): Promise<unknown> => {
-      const reports = await collectReports(operator.connection, { waitMs: 300 });
+      const reports = await collectReports(operator.connection, {
+        waitMs: 20_000,
+        instances: [`one-${edge}`],
+      });
       return overviewsOf({ records: [], reports }).find((each) => each.edge === edge);
     };
     expect(await own()).toMatchObject({

@@ -51,7 +51,7 @@ describe('the flags of a process', () => {
     value: WantedFlag['value'],
     wanted: Omit<WantedFlag, 'value'> = {},
   ): Promise<FlagRecord> {
-    const store = await FlagStore.open(connection, { timeoutMs: 500 });
+    const store = await FlagStore.open(connection);
     const now = await store.read(FLAG);
     const move = planFlag(FLAG, now, { value, ...wanted });
     return store.write(FLAG, { move, by: 'ann', why: 'because', expected: now?.changeId });
@@ -92,7 +92,7 @@ describe('the flags of a process', () => {
     server = await startNats({ dir: join(folder, 'other'), port: server.port, own: true });
     const stored = async (): Promise<unknown> =>
       (await FlagStore.open(connection, { timeoutMs: 500 })).read(FLAG);
-    await vi.waitFor(async () => expect(await stored()).toEqual(lost), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await stored()).toEqual(lost), { timeout: 30_000 });
     expect(flags.answer(FLAG)?.value).toBe(false);
     await set(true);
     await runs(flags, { value: true, flag: { record: { change: 3 } } });
