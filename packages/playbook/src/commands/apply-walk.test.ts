@@ -142,7 +142,7 @@ describe('banyan apply', () => {
       { kind: 'edge', by: 'ann', to: 'retired', outcome: 'made' },
     ]);
     expect((await run())?.steps.map(({ state }) => state)).toEqual(Array.from({ length: 7 }, () => 'done'));
-  }, 90_000);
+  }, 180_000);
 
   it('does a step only once those that it is to come after are done, however ready it is', async () => {
     const other = `${uniqueName('teams')} -> ${provider}.GetProject`;
@@ -162,7 +162,7 @@ describe('banyan apply', () => {
     expect((await apply()).code).toBe(0);
     expect(await changes()).toEqual(['shadow -> prefer-replica']);
     await second.stop();
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('Ctrl-C during banyan apply', () => {
@@ -198,9 +198,9 @@ describe('Ctrl-C during banyan apply', () => {
     write(`  - { advance: ${name}, to: prefer-replica }`);
     edge.measured = {};
     const { child, said, ended } = walk();
-    await expect.poll(said, { timeout: 20_000 }).toContain('more have to agree');
+    await expect.poll(said, { timeout: 60_000 }).toContain('more have to agree');
     const holder = async (): Promise<unknown> => (await run())?.holder;
-    await expect.poll(holder).toMatchObject({ by: 'bob', pid: child.pid, alive: true });
+    await expect.poll(holder, { timeout: 30_000 }).toMatchObject({ by: 'bob', pid: child.pid, alive: true });
     child.kill('SIGINT');
     const { code, err } = await ended;
     expect([code, err.trim().split('\n')]).toEqual([2, ['waiting: it was interrupted', goesOn]]);
@@ -212,7 +212,7 @@ describe('Ctrl-C during banyan apply', () => {
     expect((await apply()).code).toBe(0);
     expect(await run()).toMatchObject({ state: 'done', startedBy: 'bob', by: 'ann' });
     expect(await changes()).toEqual(['shadow -> prefer-replica']);
-  }, 60_000);
+  }, 120_000);
 
   it('gives the provider of a rehearsal back, and counts as no failure', async () => {
     const steps = (time: string): string => `
@@ -221,7 +221,7 @@ describe('Ctrl-C during banyan apply', () => {
   - { rehearse: ${name}, for: ${time} }`;
     write(steps('10m'));
     const { child, ended } = walk();
-    await expect.poll(() => edge.tasks.map((task) => task.do), { timeout: 20_000 }).toEqual(['cut-off']);
+    await expect.poll(() => edge.tasks[0]?.do, { timeout: 60_000 }).toBe('cut-off');
     child.kill('SIGINT');
     const { code, err } = await ended;
     expect([code, err.trim().split('\n')]).toEqual([2, ['waiting: it was interrupted', goesOn]]);
@@ -234,5 +234,5 @@ describe('Ctrl-C during banyan apply', () => {
     write(steps('50ms'));
     expect((await apply()).code).toBe(0);
     expect(await run()).toMatchObject({ state: 'done', startedBy: 'bob' });
-  }, 60_000);
+  }, 120_000);
 });

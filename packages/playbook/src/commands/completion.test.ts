@@ -42,7 +42,10 @@ describe('completion', () => {
   });
 
   it('asks running processes for their edges, and offers none where no broker answers', async () => {
-    expect(await candidates('status', '--json', inShell.slice(0, -3))).toEqual([inShell]);
+    // It gives a broker that takes its time up, so that nobody waits for a list.
+    await expect
+      .poll(() => candidates('status', '--json', inShell.slice(0, -3)), { timeout: 60_000 })
+      .toEqual([inShell]);
     expect(await candidates('status', '--nats', 'nats://127.0.0.1:1', '')).toEqual(['']);
   });
 
@@ -53,7 +56,8 @@ describe('completion', () => {
       COMP_WORDBREAKS=$' \\t\\n"=><;|&(:' COMP_LINE='${line}' COMP_POINT=${line.length}
       _banyan; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const env = { ...process.env, NATS_URL: nats.url };
-    const { stdout } = await promisify(execFile)('bash', ['-c', script], { env });
-    expect(stdout.trim()).toBe('projects.GetProject');
+    const completed = async (): Promise<string> =>
+      (await promisify(execFile)('bash', ['-c', script], { env })).stdout.trim();
+    await expect.poll(completed, { timeout: 60_000 }).toBe('projects.GetProject');
   });
 });

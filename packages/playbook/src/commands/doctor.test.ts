@@ -11,7 +11,7 @@ import {
   type TemporaryFolder,
   type TestDatabase,
 } from '@banyan/devstack';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Finding } from '../doctor/finding.js';
 import { runBanyan } from '../testing/run-banyan.js';
 
@@ -62,22 +62,28 @@ function startRelay(): void {
 }
 
 describe('banyan doctor', () => {
-  it('finds nothing that fails where a relay leads and a stand-by waits', async () => {
+  it('finds nothing that fails where a relay leads and a stand-by waits', { timeout: 150_000 }, async () => {
     startRelay();
     startRelay();
     const failing = async (): Promise<string[]> =>
       (await doctor(...both())).findings.flatMap(({ outcome, what, found }) =>
         outcome === 'fail' ? [`${what}: ${found}`] : [],
       );
-    await expect.poll(failing, { timeout: 20_000, interval: 500 }).toEqual([]);
-    const { code, out } = await runBanyan(['doctor', ...both()]);
-    expect(code).toBe(0);
-    expect(out).toMatch(/ok +nats +nats-server/);
-    expect(out).toMatch(/ok +postgres +\S+: banyan as outbox +\d+ migrations/);
-    expect(out).toMatch(/ok +nats +stream EVENTS_PROJECTS/);
-    expect(out).toMatch(/ok +relays +relay of projects +\S+ leads/);
-    expect(out).toMatch(/ok +clocks +database/);
-    expect(out).toMatch(/ok +clocks +NATS/);
+    await expect.poll(failing, { timeout: 60_000, interval: 500 }).toEqual([]);
+    // A machine that has too much to do lets single answers be late.
+    await vi.waitFor(
+      async () => {
+        const { code, out } = await runBanyan(['doctor', ...both()]);
+        expect(code, out).toBe(0);
+        expect(out).toMatch(/ok +nats +nats-server/);
+        expect(out).toMatch(/ok +postgres +\S+: banyan as outbox +\d+ migrations/);
+        expect(out).toMatch(/ok +nats +stream EVENTS_PROJECTS/);
+        expect(out).toMatch(/ok +relays +relay of projects +\S+ leads/);
+        expect(out).toMatch(/ok +clocks +database/);
+        expect(out).toMatch(/ok +clocks +NATS/);
+      },
+      { timeout: 60_000, interval: 500 },
+    );
   });
 
   it('names the migration that is missing, with the remedy', async () => {

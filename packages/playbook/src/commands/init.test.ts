@@ -125,7 +125,7 @@ describe('banyan init', () => {
     try {
       const status = async (): Promise<string> =>
         (await runBanyan(['relay', 'status', source, '--nats', nats.url])).out;
-      await expect.poll(status, { timeout: 20_000, interval: 300 }).toContain('leading');
+      await expect.poll(status, { timeout: 60_000, interval: 300 }).toContain('leading');
     } finally {
       relay.kill('SIGKILL');
       await once(relay, 'exit');

@@ -40,9 +40,9 @@ const advance = (): Promise<Ended> =>
 
 it('says where nobody watches a line for each change only, and ends well at Ctrl-C', async () => {
   const ended = watching([]);
-  await vi.waitFor(() => expect(out).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(out).toHaveLength(1), 60_000);
   await advance();
-  await vi.waitFor(() => expect(out.at(-1)).toContain('shadow (change 1, in force 1/1)'), 10_000);
+  await vi.waitFor(() => expect(out.at(-1)).toContain('shadow (change 1, in force 1/1)'), 60_000);
   left.abort();
   expect(await ended).toMatchObject({ code: 0, err: '' });
   expect(out[0]).toContain(`${edge.name}: call (change 0, in force 1/1); shadow: ready`);
@@ -53,7 +53,7 @@ it('draws in place at a terminal, and gives the cursor back at Ctrl-C', async ()
   const written: string[] = [];
   const write = (text: unknown): boolean => written.push(String(text)) > 0;
   const ended = watching([], new DrawnScreen({ write, columns: 60, rows: 8 }));
-  await vi.waitFor(() => expect(written.length).toBeGreaterThan(2), 10_000);
+  await vi.waitFor(() => expect(written.length).toBeGreaterThan(2), 60_000);
   left.abort();
   expect((await ended).code).toBe(0);
   expect(written[0]).toContain(`${ESCAPE}[?25l`);
@@ -66,7 +66,7 @@ it('draws in place at a terminal, and gives the cursor back at Ctrl-C', async ()
 
 it('prints an object for each look with --json', async () => {
   const ended = watching(['--json']);
-  await vi.waitFor(() => expect(out.length).toBeGreaterThan(1), 10_000);
+  await vi.waitFor(() => expect(out.length).toBeGreaterThan(1), 60_000);
   left.abort();
   await ended;
   for (const line of out) expect(JSON.parse(line)).toMatchObject({ ok: true, edges: [{ edge: edge.name }] });
