@@ -71,14 +71,14 @@ it('answers from the cache until an event says otherwise, as the guide says', as
     tx.release();
   };
   await inTransaction((tx) => emit(tx, ProjectCreatedEvent, { project: now }));
-  await vi.waitFor(() => expect(relay.status.ackedN).toBe(1), { timeout: 15_000 });
+  await vi.waitFor(() => expect(relay.status.ackedN).toBe(1), { timeout: 30_000 });
 
   const stages = new StageWatch({ connection: nats, stateDir: folder.path });
   const { edge, feed, store } = cachedEdge(nats, stages);
   stages.start();
   ends.push(() => Promise.all([feed.stop(), edge.stop(), stages.stop()]));
   await feed.start();
-  expect(await feed.untilFollowing({ timeoutMs: 15_000 })).toBe(true);
+  expect(await feed.untilFollowing({ timeoutMs: 30_000 })).toBe(true);
   const change = { edge: 'tasks -> projects.GetProject', from: 'call', stage: 'cache' } as const;
   await changeStage(nats, { ...change, by: 'ann', why: 'the guide', expected: undefined, waitMs: 1 });
   await expect.poll(() => edge.stage.running.stage).toBe('cache');
@@ -100,7 +100,7 @@ it('answers from the cache until an event says otherwise, as the guide says', as
   ends.push(() => byTeam.stop());
   now = projectOf(2);
   await inTransaction((tx) => emit(tx, ProjectRenamedEvent, { project: now, previousName: 'version 1' }));
-  await expect.poll(name, { timeout: 15_000 }).toBe('version 2');
+  await expect.poll(name, { timeout: 30_000 }).toBe('version 2');
 });
 
 it('shares a Redis', async () => {

@@ -65,7 +65,7 @@ afterAll(async () => {
   await Promise.all([database.drop(), folder.remove()]);
 });
 
-it('archives the tasks of each project once, at every stage', { timeout: 60_000 }, async () => {
+it('archives the tasks of each project once, at every stage', { timeout: 120_000 }, async () => {
   const [projects, tasks] = ends;
   const receiving = receiver(tasks, database.pool);
   const { archiveProjectTasks } = TasksServiceService;
@@ -79,7 +79,7 @@ it('archives the tasks of each project once, at every stage', { timeout: 60_000 
     if (i > 0) await move(stage, stages[i - 1] ?? 'call');
     await database.pool.query('insert into project (id) values ($1)', [stage]);
     await database.pool.query('insert into task (project_id) values ($1), ($1)', [stage]);
-    const context = { ...detached(10_000), signal: new AbortController().signal };
+    const context = { ...detached(30_000), signal: new AbortController().signal };
     expect(await archive(database.pool, follow, { id: stage, context })).toMatchObject({ version: 2 });
   }
   await vi.waitFor(async () => expect(await archivedTimes()).toEqual({ call: 1, dual: 1, event: 1 }), {

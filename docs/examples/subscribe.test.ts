@@ -71,7 +71,7 @@ it('does what the guide says', async () => {
   const mails: string[] = [];
   await database.pool.query(`insert into rename_count values ('p1')`);
   await inTransaction((tx) => emit(tx, ProjectCreatedEvent, { project: before }));
-  await vi.waitFor(() => expect(relay.status.ackedN).toBe(1), { timeout: 15_000 });
+  await vi.waitFor(() => expect(relay.status.ackedN).toBe(1), { timeout: 30_000 });
   running.push(first(database.url, nats));
   const keeper = subscriber({
     name: 'tasks',
@@ -84,8 +84,8 @@ it('does what the guide says', async () => {
   running.push(keeper);
   const sending = mailer(nats, (text) => Promise.resolve(void mails.push(text)), vi.fn());
   running.push(sending);
-  await vi.waitFor(() => expect(sending.status.sources[0]?.state).toBe('listening'), { timeout: 15_000 });
-  expect((await keeper.waitFor('projects/project/p1@1', { timeoutMs: 10_000 })).reached).toBe(true);
+  await vi.waitFor(() => expect(sending.status.sources[0]?.state).toBe('listening'), { timeout: 30_000 });
+  expect((await keeper.waitFor('projects/project/p1@1', { timeoutMs: 30_000 })).reached).toBe(true);
   const map = await names(database.url, nats);
   running.push(map);
   expect(map.get('p1')).toBe('Fig');
@@ -97,7 +97,7 @@ it('does what the guide says', async () => {
       expect(mails).toEqual(['Fig is called Banyan now']);
       expect((await database.pool.query('select n from rename_count')).rows).toEqual([{ n: 1 }]);
     },
-    { timeout: 20_000, interval: 50 },
+    { timeout: 30_000, interval: 50 },
   );
   expect(streamOf('projects')).toBe('EVENTS_PROJECTS');
 });

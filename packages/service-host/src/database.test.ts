@@ -25,7 +25,7 @@ afterAll(async () => {
 
 describe('a transaction', () => {
   it('commits what the work wrote and returns what it returned', async () => {
-    const result = await inTransaction(pool, within(5_000), async (tx) => {
+    const result = await inTransaction(pool, within(60_000), async (tx) => {
       await tx.query("insert into note values ('kept')");
       return 7;
     });
@@ -34,7 +34,7 @@ describe('a transaction', () => {
   });
 
   it('rolls back when the work throws, and leaves the connection usable', async () => {
-    const failing = inTransaction(pool, within(5_000), async (tx) => {
+    const failing = inTransaction(pool, within(60_000), async (tx) => {
       await tx.query("insert into note values ('lost')");
       throw new Error('no');
     });
@@ -44,7 +44,7 @@ describe('a transaction', () => {
 
   it('is not committed once the caller has given up', async () => {
     const caller = new AbortController();
-    const time = { ...within(5_000), signal: caller.signal };
+    const time = { ...within(60_000), signal: caller.signal };
     const given = inTransaction(pool, time, async (tx) => {
       await tx.query("insert into note values ('late')");
       caller.abort(new CallEnded(Code.CANCELLED, 'the caller gave up'));
@@ -60,7 +60,7 @@ describe('a transaction', () => {
   });
 
   it('survives a connection that is cut in the middle', async () => {
-    const cut = inTransaction(pool, within(5_000), async (tx) => {
+    const cut = inTransaction(pool, within(60_000), async (tx) => {
       const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
       await database.pool.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
       await tx.query('select 1');
@@ -74,7 +74,7 @@ describe('a transaction', () => {
 describe('a database that is away', () => {
   it('is reported as UNAVAILABLE', async () => {
     const nobody = openPool('postgres://127.0.0.1:1/none', silentLogger);
-    const error: unknown = await inTransaction(nobody, within(5_000), () => Promise.resolve()).catch(
+    const error: unknown = await inTransaction(nobody, within(60_000), () => Promise.resolve()).catch(
       (thrown: unknown) => thrown,
     );
     expect(statusOf(error, 'teams').code).toBe(Code.UNAVAILABLE);

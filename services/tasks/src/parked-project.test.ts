@@ -95,7 +95,7 @@ async function publish(type: string, id: string, payload: Uint8Array): Promise<v
   head.set('Banyan-Version', '1');
   heads[partition] = lastN;
   const subject = subjectOf('projects', { aggregate: 'project', type, partition });
-  await nats.request(subject, payload, { headers: head, timeout: 5000 });
+  await nats.request(subject, payload, { headers: head, timeout: 20_000 });
 }
 
 async function createProject(): Promise<string> {
@@ -128,13 +128,14 @@ it('answers from the replica for all projects but one whose event failed', async
     why: '-',
     expected: undefined,
   });
-  await vi.waitFor(() => createTask(broken), { timeout: 15_000, interval: 50 });
+  await vi.waitFor(() => createTask(broken), { timeout: 60_000, interval: 50 });
   // It carries no project: the replica cannot take it.
   await publish(ProjectRenamedEvent.type, broken, new Uint8Array());
   await vi.waitFor(
     () =>
       expect(createTask(broken)).rejects.toThrow(/BANYAN_REPLICA_STALE: .* is behind in what was asked for/),
-    { timeout: 15_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
-  await createTask(whole);
+  // A replica that fell behind its budget for a moment, as on a busy machine, catches up; one that is held up does not.
+  await vi.waitFor(() => createTask(whole), { timeout: 30_000, interval: 50 });
 });

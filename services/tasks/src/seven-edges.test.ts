@@ -10,7 +10,7 @@ import { ProjectsServiceClient, type Project } from '@banyan/contracts/projects'
 import { TasksServiceClient, TaskState, type Task } from '@banyan/contracts/tasks';
 import { TeamsServiceClient, type Team } from '@banyan/contracts/teams';
 import { freePort, testDatabase, testNats, type TestDatabase, type TestNats } from '@banyan/devstack';
-import { clientFor, detailsOf, unary } from '@banyan/service-host';
+import { clientFor, detached, detailsOf, unary as call, type UnaryMethod } from '@banyan/service-host';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 // The ball of mud as it is run: three processes, each with its own database, that call each other.
@@ -131,10 +131,16 @@ describe('a service that lacks a setting', () => {
     const child = spawn(process.execPath, [mainOf('teams')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
     const printed: string[] = [];
     for await (const line of createInterface({ input: child.stderr })) printed.push(line);
-    await vi.waitFor(() => expect(child.exitCode).toBe(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(child.exitCode).toBe(1), { timeout: 30_000 });
     expect(printed.join()).toContain('environment variable DATABASE_URL must be set');
   });
 });
+
+/** The first calls find three processes that have just begun, on a machine that may be busy. */
+const unary = <Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+): Promise<Response> => call(method, request, detached(30_000));
 
 /** A team with members, and a project of it. */
 async function plantation(...members: string[]): Promise<{ team: Team; project: Project }> {
