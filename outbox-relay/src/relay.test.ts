@@ -233,7 +233,7 @@ describe('the fence', () => {
   it('lets one of two relays lead, and the other take over', async () => {
     const first = startRelay();
     await leading(first);
-    const second = startRelay({ standbyIntervalMs: 50 });
+    const second = startRelay({ standbyIntervalMs: 50, leaderSilenceMs: 60_000 });
     await vi.waitFor(() => expect(second.status.state).toBe('standby'), { timeout: 60_000 });
     await emit('a');
     await acked(first, 1);

@@ -13,7 +13,11 @@ import type { ShardedSourceConfig } from './sharded-source.js';
 const SHARDS = 4;
 const SCHEMAS = ['banyan', 'banyan_1', 'banyan_2', 'banyan_3'];
 const PATIENT = { timeout: 60_000, interval: 20 };
-const QUICK = { retryFirstDelayMs: 20, retryMaxDelayMs: 100, standbyIntervalMs: 20, noteAckedIntervalMs: 20 };
+const QUICK = {
+  ...{ retryFirstDelayMs: 20, retryMaxDelayMs: 100, standbyIntervalMs: 20, noteAckedIntervalMs: 20 },
+  // Nobody is taken for frozen when all of this process is.
+  leaderSilenceMs: 60_000,
+};
 
 let database: TestDatabase;
 let nats: TestNats;

@@ -23,7 +23,7 @@ export interface TestDatabase {
 
 // Any number, as long as nobody else on the server locks it: "banyan" in letters of a telephone.
 const TEMPLATE_LOCK = 226_926;
-const LEAVING_PATIENCE_MS = 500;
+const LEAVING_PATIENCE_MS = 5000;
 const MIGRATIONS = new URL('../../../../migrations/', import.meta.url);
 
 let administration: Promise<Pool> | undefined;

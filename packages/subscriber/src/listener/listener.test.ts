@@ -225,15 +225,20 @@ describe('when a process goes away', () => {
 
   it('keeps an event that takes longer than the ack wait', async () => {
     await source.send('a', 'a');
+    let stoodStillMs = 0;
     const slow: ListenerHandler<Renamed> = async (data, context) => {
-      if (nOf(context) === 1) await wait(2500);
+      for (let i = 0; nOf(context) === 1 && i < 10; i++) {
+        const sinceMs = performance.now();
+        await wait(250);
+        stoodStillMs = Math.max(stoodStillMs, performance.now() - sinceMs - 250);
+      }
       await record(data, context);
     };
-    // It says every 0.7 s that it is at work: it may stand still for 1.3 s.
     start(slow, { ackWaitMs: 2000 });
     await eventually(() => heard, ['a1', 'a2']);
     const { delivered } = await manager.consumers.info(streamOf(source.name), 'banyan-listener-test');
-    expect(delivered.consumer_seq).toBe(2);
+    // It says so every 0.7 s. If all of this process stands still for longer, the broker is right to send it again.
+    if (stoodStillMs < 1000) expect(delivered.consumer_seq).toBe(2);
   });
 });
 
