@@ -117,7 +117,8 @@ describe('comparisons with a replica that lags and is corrupt in places', () => 
         queueLimit: 100_000,
         ...settings,
       }).start();
-    stand = await edge({ lateDeadlineMs: 2 * LAG_MS + 60_000 });
+    // Those of keys that are deleted meanwhile wait for all of it.
+    stand = await edge({ lateDeadlineMs: 2 * LAG_MS + 6_000 });
     hasty = await edge({ lateDeadlineMs: 500, replica: stand.replica });
     hasty.provider.handler = (call, answer) => stand.provider.handler(call, answer);
   });
