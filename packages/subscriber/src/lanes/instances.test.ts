@@ -12,6 +12,8 @@ let subscribers: Subscriber[];
 let flowing = false;
 let flow: Promise<void> | undefined;
 
+const PATIENT = { timeout: 60_000, interval: 10 };
+
 const isFlowing = (): boolean => flowing;
 
 beforeEach(async () => {
@@ -55,7 +57,12 @@ function start(config: Partial<SubscriberConfig> = {}): Subscriber {
 const lanesOf = (running: Subscriber): number => running.status.sources[0]?.lanes.length ?? 0;
 
 const eventually = <T>(read: () => T | Promise<T>, expected: unknown): Promise<void> =>
-  vi.waitFor(async () => expect(await read()).toEqual(expected), { timeout: 60_000, interval: 10 });
+  vi.waitFor(async () => expect(await read()).toEqual(expected), PATIENT);
+
+async function appliedRows(): Promise<number> {
+  const { rows } = await database.pool.query<{ n: number }>('select count(*)::int as n from applied');
+  return rows[0]?.n ?? 0;
+}
 
 async function totals(): Promise<object> {
   const { rows } = await database.pool.query<object>(`
@@ -69,8 +76,11 @@ async function totals(): Promise<object> {
 it('share the lanes, from one to two and back to one, while events flow, each once and in order', async () => {
   flowing = true;
   flow = (async () => {
-    for (let i = 0; isFlowing(); i++)
+    for (let i = 0; isFlowing(); i++) {
       await source.send(...Array.from({ length: 20 }, (_, k) => `k${(i * 20 + k) % 100}`));
+      // No faster than they are applied, or a busy machine has too much left to do at the end.
+      await vi.waitFor(async () => expect(await appliedRows()).toBeGreaterThan(source.lastN - 500), PATIENT);
+    }
   })();
   const first = start();
   await eventually(() => lanesOf(first), 4);
