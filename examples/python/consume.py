@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 from psycopg import AsyncConnection
 
 from events import Event, Position, Verdict, judge, read_event
@@ -61,6 +62,9 @@ class Consumer:
                 await self._follow()
             except Gap as gap:
                 await self._fill(gap)
+            except (NotFoundError, ServiceUnavailableError):
+                # The stream has gone, or the broker's end of this reading: look what is there now.
+                continue
 
     async def _follow(self) -> None:
         """Reads the stream from the hint on, until it turns out to be another one."""
