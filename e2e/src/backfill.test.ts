@@ -8,7 +8,9 @@ import { end, ProjectsSystem, type Ended } from './projects-system.js';
 import { Random } from './traffic/random.js';
 
 const ROWS = 3000;
-const RATE = 500;
+/** Rows a second: so few that it is still at them after each kill, however long the machine pauses. */
+const SLOW = 100;
+const QUICK = 5_000;
 
 let system: ProjectsSystem;
 
@@ -39,42 +41,43 @@ async function expectOneSnapshotEach(): Promise<void> {
 it('sends each row once through kills at any moment, while writers go on, and the replica ends equal to the source', async () => {
   const random = new Random(3);
   system.writers.start(3);
-  let pair = await Promise.all([system.startChild(RATE), system.startChild(RATE)]);
-  const command = system.banyan('backfill', system.table, '--wait');
+  let pair = await Promise.all([system.startChild(SLOW), system.startChild(SLOW)]);
+  const command = system.heeded('backfill', system.table, '--wait');
   for (let kill = 0; kill < 5; kill++) {
     const before = await emitted();
-    const went = { timeout: 20_000, interval: 5 };
+    const went = { timeout: 60_000, interval: 5 };
     await vi.waitFor(async () => expect(await emitted()).toBeGreaterThan(before), went);
     await pause(random.below(40));
     await Promise.all(pair.map(end));
-    pair = await Promise.all([system.startChild(RATE), system.startChild(RATE)]);
+    const rate = kill < 4 ? SLOW : QUICK;
+    pair = await Promise.all([system.startChild(rate), system.startChild(rate)]);
   }
   const { code, out } = await command;
-  expect(out).toMatch(/applied by reader/);
+  expect(out).toContain(`applied by ${system.subscriber}`);
   expect(code).toBe(0);
   await system.writers.stop();
   await expectOneSnapshotEach();
-  const settled = { timeout: 20_000, interval: 100 };
+  const settled = { timeout: 60_000, interval: 100 };
   await vi.waitFor(async () => {
     const { source, replica } = await system.rows();
     expect(replica).toEqual(source);
   }, settled);
   expect(system.writers.changes).toBeGreaterThan(100);
-}, 120_000);
+}, 400_000);
 
 it('is shown, paused, resumed and cancelled from the terminal', async () => {
   const { table, source } = system;
-  await system.startChild(RATE);
-  const banyan = (...args: string[]) => system.banyan('backfill', ...args);
+  await system.startChild(SLOW);
+  const banyan = (...args: string[]) => system.heeded('backfill', ...args);
   expect((await banyan(table, '--rate', '100', '--detach')).code).toBe(0);
   expect(await banyan('status', table)).toMatchObject({ code: 2, out: expect.stringMatching(/rows/) });
-  expect((await banyan('pause', `reader/${table}`)).out).toMatch(/paused/);
+  expect((await banyan('pause', `${system.subscriber}/${table}`)).out).toMatch(/paused/);
   expect((await banyan('resume', `${source}/project`)).code).toBe(0);
   const cancelled = await banyan('cancel', table, '--json');
   expect(JSON.parse(cancelled.out)).toMatchObject({ ok: true, backfills: [{ state: 'cancelled', source }] });
   expect((await banyan('status', table)).code).toBe(1);
   expect(await banyan('resume', table)).toMatchObject({ code: 1, out: expect.stringMatching(/REFUSED/) });
-}, 60_000);
+}, 240_000);
 
 it('is asked for by the gate of an edge whose replica needs it, and by no other', async () => {
   const folder = await temporaryFolder();
@@ -90,21 +93,24 @@ it('is asked for by the gate of an edge whose replica needs it, and by no other'
     await expect.poll(ready).toBe(true);
     const [needs, other] = edges.names;
     const advance = (edge = ''): Promise<Ended> => system.banyan('advance', edge, '--yes');
-    expect(await advance(other)).toMatchObject({ code: 0 });
+    /** A process that is too busy to be heard of in time is asked again: nothing was done then. */
+    const expectOf = (edge: string | undefined, ended: object): Promise<void> =>
+      vi.waitFor(async () => expect(await advance(edge)).toMatchObject(ended), { timeout: 60_000 });
+    await expectOf(other, { code: 0 });
     const remedy = `banyan backfill start ${system.source}/project --wait`;
     const refused = { code: 2, out: expect.stringContaining(`is declared to need it: ${remedy}`) };
-    expect(await advance(needs)).toMatchObject(refused);
+    await expectOf(needs, refused);
     await system.startChild(20_000);
-    expect(await advance(needs)).toMatchObject(refused);
-    expect(await system.banyan('backfill', 'start', `${system.source}/project`, '--wait')).toMatchObject({
+    await expectOf(needs, refused);
+    expect(await system.heeded('backfill', 'start', `${system.source}/project`, '--wait')).toMatchObject({
       code: 0,
     });
-    expect(await advance(needs)).toMatchObject({ code: 0 });
+    await expectOf(needs, { code: 0 });
   } finally {
     await edges.process.stop();
     await folder.remove();
   }
-}, 60_000);
+}, 240_000);
 
 /** Two edges on one replica: the owner of the first says that the table is older than the outbox. */
 function edgesOf(stateDir: string): { process: EdgeProcess; names: string[] } {
@@ -137,6 +143,6 @@ it('says who is known when a replica is not', async () => {
       const { code, out } = await system.banyan('backfill', system.table.slice(0, -1));
       expect([code, out]).toEqual([1, expect.stringContaining(`did you mean ${system.table}?`)]);
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
-}, 30_000);
+}, 240_000);

@@ -13,6 +13,8 @@ import { ProjectWriters } from './project-writers.js';
 const PROGRAM = fileURLToPath(new URL('../dist/backfill-child.js', import.meta.url));
 const COLUMNS = 'id integer primary key, version bigint not null check (version >= 1), name text not null';
 
+const HEEDED_WITHIN_MS = 60_000;
+
 export interface Ended {
   code: number;
   out: string;
@@ -22,6 +24,8 @@ export interface Ended {
 export class ProjectsSystem {
   readonly source = uniqueName('projects');
   readonly table = uniqueName('project_replica');
+  /** Of its own too: commands address a subscriber by its name, and other files are on the same broker. */
+  readonly subscriber = uniqueName('reader');
   readonly database: TestDatabase;
   readonly reader: TestDatabase;
   readonly nats: TestNats;
@@ -77,10 +81,10 @@ export class ProjectsSystem {
     return relay;
   }
 
-  /** A subscriber named `reader`, one more instance each time. */
+  /** The subscriber, one more instance each time. */
   follow(): Subscriber {
     const made = subscriber({
-      name: 'reader',
+      name: this.subscriber,
       sources: [this.source],
       databaseUrl: this.reader.url,
       nats: this.nats.connection,
@@ -116,6 +120,16 @@ export class ProjectsSystem {
       folder: '/',
     });
     return { code, out: out.join('\n') };
+  }
+
+  /** The same, and again while those who are to do it are not up yet, or too busy to be heard of: nothing was done. */
+  async heeded(...args: string[]): Promise<Ended> {
+    const untilMs = performance.now() + HEEDED_WITHIN_MS;
+    for (;;) {
+      const ended = await this.banyan(...args);
+      const isHeard = !ended.out.includes('BANYAN_BACKFILL_UNREACHABLE');
+      if (isHeard || performance.now() > untilMs) return ended;
+    }
   }
 
   /** The rows of the source, and those that the replica has. */

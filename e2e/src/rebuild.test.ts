@@ -1,6 +1,7 @@
 import { newEpoch } from '@banyan/relay';
+import pg from 'pg';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { ProjectsSystem } from './projects-system.js';
+import { end, ProjectsSystem } from './projects-system.js';
 
 const ROWS = 600;
 const RATE = 2000;
@@ -19,7 +20,7 @@ const query = (sql: string): Promise<{ rows: object[] }> => system.reader.pool.q
 async function fill(): Promise<void> {
   system.follow();
   await system.startChild(RATE);
-  expect((await system.banyan('backfill', system.table, '--wait')).code).toBe(0);
+  expect((await system.heeded('backfill', system.table, '--wait')).code).toBe(0);
 }
 
 async function expectEqual(): Promise<void> {
@@ -29,7 +30,7 @@ async function expectEqual(): Promise<void> {
       const { source, replica } = await system.rows();
       expect(replica).toEqual(source);
     },
-    { timeout: 20_000, interval: 100 },
+    { timeout: 60_000, interval: 100 },
   );
 }
 
@@ -62,21 +63,19 @@ it('shows wrong, missing and extra rows, and is rid of them after the swap, whil
   expect(swapped.out).toMatch(/the old table was dropped/);
   expect(swapped.code).toBe(0);
   const { changes } = system.writers;
-  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(changes + 20), { timeout: 20_000 });
+  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(changes + 20), { timeout: 60_000 });
   await expectEqual();
-}, 60_000);
+}, 240_000);
 
 it('never stops readers, and never shows them a part of it', async () => {
   const { table } = system;
   await fill();
-  let [reads, slowestMs, fewest, reading] = [0, 0, Infinity, true];
+  let [reads, fewest, reading] = [0, Infinity, true];
+  // PostgreSQL itself refuses a read that a lock stops, whatever else a busy machine makes slow.
+  const impatient = new pg.Pool({ connectionString: system.reader.url, max: 3, lock_timeout: 1_000 });
   const readers = Array.from({ length: 3 }, async () => {
     while (reading) {
-      const startMs = performance.now();
-      const { rows } = await system.reader.pool.query<{ n: number }>(
-        `select count(*)::int as n from ${table}`,
-      );
-      slowestMs = Math.max(slowestMs, performance.now() - startMs);
+      const { rows } = await impatient.query<{ n: number }>(`select count(*)::int as n from ${table}`);
       fewest = Math.min(fewest, rows[0]?.n ?? 0);
       reads += 1;
     }
@@ -88,7 +87,7 @@ it('never stops readers, and never shows them a part of it', async () => {
   await vi.waitFor(
     async () =>
       expect((await system.banyan('rebuild', 'status', table)).out).toMatch(/could see part of the copy/),
-    { timeout: 20_000, interval: 100 },
+    { timeout: 60_000, interval: 100 },
   );
   expect((await old.query<{ n: number }>(`select count(*)::int as n from ${table}`)).rows).toEqual([
     { n: ROWS },
@@ -97,18 +96,18 @@ it('never stops readers, and never shows them a part of it', async () => {
   old.release();
   expect((await command).code).toBe(0);
   reading = false;
-  await Promise.all(readers);
+  await Promise.all(readers).finally(() => impatient.end());
   expect(fewest).toBe(ROWS);
   expect(reads).toBeGreaterThan(50);
-  expect(slowestMs).toBeLessThan(1000);
-}, 60_000);
+}, 240_000);
 
 it('goes on in another instance, and joins whoever asks again, when subscriber and command end in the middle', async () => {
   const { table } = system;
   const first = system.follow();
-  await system.startChild(150);
-  await vi.waitFor(async () =>
-    expect((await system.banyan('rebuild', 'status', table)).out).toMatch(/REFUSED/),
+  const slow = await system.startChild(20);
+  await vi.waitFor(
+    async () => expect((await system.banyan('rebuild', 'status', table)).out).toMatch(/REFUSED/),
+    { timeout: 60_000, interval: 100 },
   );
   const command = system.banyan('rebuild', table, '--yes');
   await vi.waitFor(
@@ -116,19 +115,21 @@ it('goes on in another instance, and joins whoever asks again, when subscriber a
       expect(
         (await query(`select doing from banyan.rebuild where doing like '%running%'`)).rows,
       ).toHaveLength(1),
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   // As a kill leaves it: connections closed, nothing tidied up.
   await query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'banyan-subscriber%'`,
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'banyan-subscriber%' and datname = current_database()`,
   );
   await first.stop();
+  await end(slow);
   system.follow();
+  await system.startChild(RATE);
   expect((await system.banyan('rebuild', table, '--yes')).code).toBe(0);
   expect((await command).code).toBe(0);
   expect((await query(`select count(*)::int as n from banyan.rebuild`)).rows).toEqual([{ n: 1 }]);
   await expectEqual();
-}, 60_000);
+}, 240_000);
 
 it('keeps rights and the names of indexes, and the old table under a name that is told', async () => {
   const { table } = system;
@@ -143,7 +144,7 @@ it('keeps rights and the names of indexes, and the old table under a name that i
   expect((await query(describe)).rows).toEqual(before);
   const [, old] = /the old table is kept as (\S+)/.exec(out) ?? [];
   expect((await query(`select count(*)::int as n from ${old ?? ''}`)).rows).toEqual([{ n: ROWS }]);
-}, 60_000);
+}, 240_000);
 
 it.each([
   ['a view', (t: string) => `create view v_${t} as select * from ${t}`, /view/],
@@ -166,37 +167,37 @@ it.each([
         const { code, out } = await system.banyan('rebuild', system.table);
         expect([code, out]).toEqual([1, expect.stringMatching(message)]);
       },
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     );
     expect((await query('select from banyan.rebuild')).rows).toHaveLength(0);
   },
-  30_000,
+  240_000,
 );
 
 it('makes up for an event that was skipped before: its key counts as stale no longer', async () => {
   const { table } = system;
   const reading = system.follow();
   await system.startChild(RATE);
-  expect((await system.banyan('backfill', table, '--wait')).code).toBe(0);
+  expect((await system.heeded('backfill', table, '--wait')).code).toBe(0);
   await system.database.pool.query(
     `update project set version = 2, name = 'new' where id = 7; select banyan.emit('project', '7', 'ProjectSaved', '\\xff', 2)`,
   );
   await vi.waitFor(
     async () => expect((await query('select from banyan.parked_event')).rows).toHaveLength(1),
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
   await query(
-    `select banyan.skip_parked('reader', source, aggregate, aggregate_id, true, 'rubbish', 'op') from banyan.parked_key`,
+    `select banyan.skip_parked('${system.subscriber}', source, aggregate, aggregate_id, true, 'rubbish', 'op') from banyan.parked_key`,
   );
   const asOf = (): number | undefined =>
     reading.freshness({ source: system.source, key: 'project/7' }).asOfMs;
-  await vi.waitFor(() => expect(asOf()).toBeUndefined(), { timeout: 10_000 });
+  await vi.waitFor(() => expect(asOf()).toBeUndefined(), { timeout: 60_000 });
   expect((await system.banyan('rebuild', table, '--yes')).code).toBe(0);
   expect((await query('select from banyan.parked_key')).rows).toHaveLength(0);
-  await vi.waitFor(() => expect(asOf()).toBeDefined(), { timeout: 10_000 });
+  await vi.waitFor(() => expect(asOf()).toBeDefined(), { timeout: 60_000 });
   expect((await query('select max(held_keys) as held from banyan.position')).rows).toEqual([{ held: 0 }]);
   await expectEqual();
-}, 60_000);
+}, 240_000);
 
 it('is given up without a trace', async () => {
   const { table } = system;
@@ -210,16 +211,16 @@ it('is given up without a trace', async () => {
     (await query(`select from pg_class where relname like '${table.slice(0, 30)}%\\_new\\_%'`)).rows,
   ).toHaveLength(0);
   system.writers.start(1);
-  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(20), { timeout: 20_000 });
+  await vi.waitFor(() => expect(system.writers.changes).toBeGreaterThan(20), { timeout: 60_000 });
   await expectEqual();
-}, 60_000);
+}, 240_000);
 
 it('is the way on after another history: the subscriber stops at it, and goes over with the rebuild', async () => {
   const { table, source } = system;
   const reading = system.follow();
   const child = await system.startChild(RATE);
   expect(child.connected).toBe(true);
-  expect((await system.banyan('backfill', table, '--wait')).code).toBe(0);
+  expect((await system.heeded('backfill', table, '--wait')).code).toBe(0);
   await system.relay.stop();
   await newEpoch({
     source,
@@ -231,12 +232,12 @@ it('is the way on after another history: the subscriber stops at it, and goes ov
   system.relay = system.newRelay();
   system.writers.start(1);
   const stopped = () => reading.status.sources.flatMap(({ lanes }) => lanes.flatMap((lane) => lane.stopped));
-  const soon = { timeout: 20_000, interval: 50 };
+  const soon = { timeout: 60_000, interval: 50 };
   await vi.waitFor(
     () => expect(stopped()).toContainEqual(expect.objectContaining({ code: 'BANYAN_OTHER_HISTORY' })),
     soon,
   );
   expect((await system.banyan('rebuild', table, '--yes')).code).toBe(0);
   await expectEqual();
-  expect(stopped()).toEqual([]);
-}, 60_000);
+  await vi.waitFor(() => expect(stopped()).toEqual([]), soon);
+}, 240_000);
