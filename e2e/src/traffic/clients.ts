@@ -1,7 +1,11 @@
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { ProjectsServiceClient } from '@banyan/contracts/projects';
 import { TasksServiceClient } from '@banyan/contracts/tasks';
 import { TeamsServiceClient } from '@banyan/contracts/teams';
 import { clientFor } from '@banyan/service-host';
+
+/** A machine that is busy, or pauses, makes no call fail: who uses the system here is patient. In ms. */
+const PATIENCE_MS = 60_000;
 
 export interface ServiceAddresses {
   teams: string;
@@ -16,9 +20,10 @@ export class Clients {
   readonly tasks: TasksServiceClient;
 
   constructor(addresses: ServiceAddresses, caller: string) {
-    this.teams = clientFor(TeamsServiceClient, addresses.teams, { caller });
-    this.projects = clientFor(ProjectsServiceClient, addresses.projects, { caller });
-    this.tasks = clientFor(TasksServiceClient, addresses.tasks, { caller });
+    const options = { caller, interceptors: [patient] };
+    this.teams = clientFor(TeamsServiceClient, addresses.teams, options);
+    this.projects = clientFor(ProjectsServiceClient, addresses.projects, options);
+    this.tasks = clientFor(TasksServiceClient, addresses.tasks, options);
   }
 
   close(): void {
@@ -27,3 +32,6 @@ export class Clients {
     this.tasks.close();
   }
 }
+
+const patient: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall({ ...options, deadline: Date.now() + PATIENCE_MS }));
