@@ -7,10 +7,11 @@ export interface ChildConfig {
   source: string;
   databaseUrl: string;
   natsUrl: string;
+  leaseMs: number;
 }
 
 /** A subscriber as a process of its own, for tests that kill and freeze it: notes each event in the table `applied`. */
-async function run({ source, databaseUrl, natsUrl }: ChildConfig): Promise<void> {
+async function run({ source, databaseUrl, natsUrl, leaseMs }: ChildConfig): Promise<void> {
   const renamed = defineEvent<Uint8Array>({
     source,
     aggregate: 'project',
@@ -30,6 +31,7 @@ async function run({ source, databaseUrl, natsUrl }: ChildConfig): Promise<void>
     nats,
     handlers: [handler],
     batchEvents: 20,
+    leaseMs,
   });
   running.start();
   process.on('message', () => process.send?.(running.status));
