@@ -32,7 +32,7 @@ it('walks the playbook under load, has the guard act on a planted fault, and its
   expect(guard).toMatchObject({ from: 'prefer-replica', to: 'shadow' });
   expect(queries.map(({ stage }) => stage)).toEqual(Array.from({ length: 4 }, () => 'replica'));
   expect(reactions.map(({ stage }) => stage)).toEqual(Array.from({ length: 3 }, () => 'event'));
-}, 240_000);
+}, 900_000);
 
 it('ends with one object too when it cannot run', async () => {
   const { code, lines } = await runDemo('--json', '--seed', 'none');

@@ -22,7 +22,7 @@ drop trigger planted_fault on project_replica;
 drop function planted_fault`;
 
 /** How long the guard may take before the demo gives up on it, in ms. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 90_000;
 
 /** What was done on purpose, and what the guard made of it. */
 export interface GuardFigures {
