@@ -11,6 +11,7 @@ import { SERVICES, type SystemDescription } from './system.js';
 import { Clients } from './traffic/clients.js';
 import { Writers } from './writers.js';
 
+const PATIENT = { timeout: 60_000, interval: 100 };
 const PROCESSES = ['relay', 'nats', 'teams', 'projects', 'tasks', 'gateway', 'postgres'];
 
 /** Creates a team, a project and a task: each service has to answer, and to call another one. */
@@ -33,11 +34,12 @@ async function expectBalance({ nats, postgres }: SystemDescription): Promise<voi
   const connection = await connect({ servers: nats });
   for (const service of SERVICES) {
     const pool = new pg.Pool({ connectionString: postgres[service] });
-    const audit = async () => auditStream(pool, connection, service);
-    await vi.waitFor(async () => expect((await audit()).missing).toBe(0), { timeout: 20_000, interval: 100 });
-    const report = await audit();
-    expect(isBalanced(report), `${service}: ${JSON.stringify(report)}`).toBe(true);
-    expect(report.committed).toBeGreaterThan(0);
+    // Services may still be at what their callers do not wait for.
+    await vi.waitFor(async () => {
+      const report = await auditStream(pool, connection, service);
+      expect(isBalanced(report), `${service}: ${JSON.stringify(report)}`).toBe(true);
+      expect(report.committed).toBeGreaterThan(0);
+    }, PATIENT);
     await pool.end();
   }
   await connection.close();
@@ -45,7 +47,7 @@ async function expectBalance({ nats, postgres }: SystemDescription): Promise<voi
 
 async function noneRuns(pids: readonly number[]): Promise<void> {
   const running = async () => (await Promise.all(pids.map(beginOf))).filter((begin) => begin !== undefined);
-  await expect.poll(running, { timeout: 15_000 }).toEqual([]);
+  await expect.poll(running, PATIENT).toEqual([]);
 }
 
 describe('npm run dev', () => {
@@ -66,7 +68,7 @@ describe('npm run dev', () => {
     const before = await dev.description();
     process.kill(before.processes[name] ?? 0, 'SIGKILL');
     const now = async () => (await dev.description()).processes[name];
-    await expect.poll(now, { timeout: 20_000 }).not.toBe(before.processes[name]);
+    await expect.poll(now, PATIENT).not.toBe(before.processes[name]);
     expect({ ...(await dev.description()), processes: {} }).toEqual({ ...before, processes: {} });
   }
 
@@ -90,7 +92,7 @@ describe('npm run dev', () => {
     expect(await dev.end('SIGINT')).toMatchObject({ code: 0, signal: null });
     expect(existsSync(dev.file)).toBe(false);
     await noneRuns([...Object.values(processes), dev.pid]);
-  });
+  }, 240_000);
 
   it('brings back each process that is killed, where it was, and neither loses nor doubles an event', async () => {
     const description = await dev.description();
@@ -100,12 +102,12 @@ describe('npm run dev', () => {
     writers.start(4);
     for (const name of PROCESSES) {
       await killAndAwait(name);
-      await vi.waitFor(() => work(description), { timeout: 20_000, interval: 50 });
+      await vi.waitFor(() => work(description), PATIENT);
     }
     await writers.stop();
     await pool.end();
     await expectBalance(await dev.description());
-  }, 120_000);
+  }, 600_000);
 
   it('leaves no process behind when it is killed itself, and goes on with its data at the next start', async () => {
     await work(await dev.description());
@@ -115,5 +117,5 @@ describe('npm run dev', () => {
     dev = await DevProcess.start(folder.path);
     await work(await dev.description());
     await expectBalance(await dev.description());
-  }, 60_000);
+  }, 240_000);
 });

@@ -6,7 +6,7 @@ import { SourceRelay, type SourceRelayConfig } from '@banyan/relay';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-const patience = { timeout: 15_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 
 let database: TestDatabase;
 let nats: TestNats;
@@ -90,7 +90,7 @@ async function loseMessages(...lost: number[]): Promise<void> {
   await manager.streams.add({ ...config, description: 'as the operator made it' });
   for (const { subject, data, header } of messages) {
     header.delete('Nats-Expected-Last-Sequence');
-    await nats.connection.request(subject, data, { headers: header, timeout: 2000 });
+    await nats.connection.request(subject, data, { headers: header, timeout: 15_000 });
   }
 }
 
@@ -208,7 +208,7 @@ describe('banyan relay repair', () => {
 
   it('decides nothing about events that the database does not have', async () => {
     await published(3);
-    await nats.connection.request(`evt.${source}.stranger`, 'x', { timeout: 2000 });
+    await nats.connection.request(`evt.${source}.stranger`, 'x', { timeout: 15_000 });
     const found = await banyan('relay', 'repair', source, '--yes', '--json');
     expect(found).toMatchObject({
       code: 1,

@@ -95,7 +95,7 @@ async function untilApplied(count: number): Promise<void> {
       const { rows } = await database.pool.query<object>(state);
       expect(rows).toEqual([{ events: count, different: count, inversions: 0 }]);
     },
-    { timeout: 25_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
 }
 
@@ -121,7 +121,7 @@ async function lastSequence(): Promise<number> {
 }
 
 const untilInStream = (sequence: number): Promise<void> =>
-  vi.waitFor(async () => expect(await lastSequence()).toBe(sequence), { timeout: 25_000, interval: 50 });
+  vi.waitFor(async () => expect(await lastSequence()).toBe(sequence), { timeout: 60_000, interval: 50 });
 
 describe('a subscriber applies each event once', () => {
   it('when the stream loses its newest messages after they were applied, and gets them back', async () => {
@@ -134,7 +134,7 @@ describe('a subscriber applies each event once', () => {
     await untilInStream(200);
     await emit(201, 220);
     await untilApplied(220);
-  }, 90_000);
+  }, 240_000);
 
   it('when it was away meanwhile, and knows a sequence that the stream does not have any more', async () => {
     await emit(1, 50);
@@ -151,7 +151,7 @@ describe('a subscriber applies each event once', () => {
     relay.start();
     await emit(201, 220);
     await untilApplied(220);
-  }, 90_000);
+  }, 240_000);
 
   it('when the stream is deleted, and made and filled again', async () => {
     await emit(1, 100);
@@ -161,5 +161,5 @@ describe('a subscriber applies each event once', () => {
     await untilApplied(120);
     await emit(121, 140);
     await untilApplied(140);
-  }, 90_000);
+  }, 240_000);
 });

@@ -160,7 +160,7 @@ export class ReactionChaos {
       caller.send('stop');
       await exited;
     }
-    const deadlineMs = performance.now() + 60_000;
+    const deadlineMs = performance.now() + 180_000;
     while ((await this.#count(LEFT)) > 0 && performance.now() < deadlineMs) await pause(200);
   }
 

@@ -17,7 +17,7 @@ const COMMON = { keys: 1_000, flipEveryMs: 50, killEveryMs: 1_500 };
 
 it(
   'does each reaction once while the stage flips between dual and event, and caller, relay and receiver are killed',
-  { timeout: 180_000 },
+  { timeout: 600_000 },
   async () => {
     const outcome = await ReactionChaos.run(
       { ...COMMON, count: 1_500, stages: ['dual', 'event'] },
@@ -30,7 +30,7 @@ it(
 
 it(
   'does each reaction once with call among the stages, if the caller is not killed',
-  { timeout: 180_000 },
+  { timeout: 600_000 },
   async () => {
     const outcome = await ReactionChaos.run(
       {
