@@ -17,6 +17,9 @@ const EDGES = [
 /** Up and down the ladder, step by step. */
 const FLIPS: readonly ReactionStage[] = ['dual', 'event', 'dual', 'call', 'dual', 'event'];
 
+/** To event and back to call. */
+const ALL_RUNGS = 4;
+
 let system: MigratedSystem;
 let nats: NatsConnection;
 let clients: Clients;
@@ -41,11 +44,15 @@ function poolOf(service: 'tasks' | 'projects'): pg.Pool {
   return pool;
 }
 
-/** Flips all edges, each at a moment of its own, until it is told to stop; ends at `event`. */
-async function flip(edge: string, stopped: AbortSignal): Promise<number> {
+/** Flips an edge, at moments of its own, until it is told to stop, up to event and down again at least; ends at `event`. */
+async function flip(edge: string, stopped: AbortSignal): Promise<void> {
   const random = new Random(edge.length);
   let [flips, expected]: [number, string | undefined] = [0, undefined];
-  for (let from: ReactionStage = 'call'; !stopped.aborted || from !== 'event'; flips++) {
+  for (
+    let from: ReactionStage = 'call';
+    !stopped.aborted || from !== 'event' || flips <= ALL_RUNGS;
+    flips++
+  ) {
     const stage: ReactionStage = FLIPS[flips % FLIPS.length] ?? 'event';
     const change = { edge, kind: 'reaction', from, stage, expected, by: 'a test', why: 'flip' } as const;
     const { record } = await changeStage(nats, { ...change, waitMs: 200 });
@@ -53,7 +60,6 @@ async function flip(edge: string, stopped: AbortSignal): Promise<number> {
     from = stage;
     await wait(100 + random.below(300), stopped);
   }
-  return flips;
 }
 
 /** A team at work: tasks are created for its members, some are completed, one member leaves, the project is archived. */
@@ -88,8 +94,7 @@ it('does each reaction once, the chain of archiving included, while all three ed
   });
   await Promise.all(users);
   stop.abort();
-  // Up to event and down again, at least.
-  for (const flipped of await Promise.all(flips)) expect(flipped).toBeGreaterThan(3);
+  await Promise.all(flips);
 
   const open = `select project_id as id, count(*) filter (where state = 'open')::int as open from task group by 1`;
   const counted = async () => {
@@ -113,10 +118,10 @@ it('does each reaction once, the chain of archiving included, while all three ed
     );
     return rows;
   };
-  await expect.poll(left, { timeout: 30_000 }).toEqual([]);
-  await expect.poll(off, { timeout: 30_000 }).toBe('');
+  await expect.poll(left, { timeout: 60_000 }).toEqual([]);
+  await expect.poll(off, { timeout: 60_000 }).toBe('');
   const { truth } = await counted();
   expect(truth).toHaveLength(40);
   // Every second project has the four tasks that nobody completed, the others none.
   expect(truth.reduce((sum, row) => sum + row.open, 0)).toBe(80);
-}, 180_000);
+}, 600_000);
