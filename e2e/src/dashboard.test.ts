@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseEdge, readTrail, StageStore } from '@banyan/control';
+import { readTrail } from '@banyan/control';
 import { run } from '@banyan/playbook';
 import { unary } from '@banyan/service-host';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { Applying } from './dashboard/applying.js';
 import { axeFindings } from './dashboard/axe-findings.js';
 import { CHROMIUM, openBrowser } from './gateway/browser.js';
+import { moveEdge, stageOf } from './operator/edge-moves.js';
 import { MigratedSystem } from './system.js';
 import { Clients } from './traffic/clients.js';
 import { Traffic } from './traffic/traffic.js';
@@ -46,7 +47,7 @@ const PATIENCE_MS = 45_000;
 if (CHROMIUM === undefined)
   process.stderr.write('dashboard: no Chromium here (apt-get install chromium), so its page is not tested\n');
 
-describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, () => {
+describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 300_000 }, () => {
   let system: MigratedSystem;
   let nats: NatsConnection;
   let clients: Clients;
@@ -105,16 +106,15 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     }, again);
   }
 
-  async function stageOf(edge: string): Promise<string | undefined> {
-    const store = await StageStore.open(nats);
-    return (await store.read(parseEdge(edge)))?.record?.stage;
-  }
+  const advance = (to: string, ...flags: string[]): Promise<void> =>
+    moveEdge({ nats, natsUrl: system.natsUrl, edge: EDGE, to }, 'advance', ...flags);
 
   /** Confirms what a dialog asks, and again if the broker was too busy to take it: nothing was done then. */
   async function confirm(name: string): Promise<void> {
     const dialog = page.getByRole('dialog');
     const act = async (): Promise<void> => {
-      await dialog.getByRole('button', { name, exact: true }).click();
+      if (await dialog.isVisible())
+        await dialog.getByRole('button', { name, exact: true }).click({ timeout: 5_000 });
       await dialog.waitFor({ state: 'hidden', timeout: 10_000 });
     };
     await vi.waitFor(act, { timeout: PATIENCE_MS, interval: 200 });
@@ -182,7 +182,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
     await open(EDGE_PAGE);
     await page.getByRole('button', { name: 'Advance to cache' }).click();
     await page.getByLabel(/Reason/).fill('I was first');
-    await banyan('advance', EDGE, '--yes');
+    await advance('cache');
     await rungIs('cache');
     await page.getByRole('dialog').getByRole('button', { name: 'Advance', exact: true }).click();
     await page.getByRole('dialog').getByRole('alert').waitFor();
@@ -191,7 +191,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
   });
 
   it('does not let an edge advance that its gate holds, but by force', async () => {
-    await banyan('advance', EDGE, '--yes', '--force', '--reason', 'on with it');
+    await advance('shadow', '--force', '--reason', 'on with it');
     await open(EDGE_PAGE);
     await page.getByRole('button', { name: 'Advance to prefer-replica' }).click();
     const dialog = page.getByRole('dialog');
@@ -227,7 +227,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
       await stateOf(STEPS.down).getByText('waiting').waitFor();
       // Time for a walk that does not obey to make the step.
       await expect.poll(() => performance.now() - releasedMs, { timeout: 10_000 }).toBeGreaterThan(1_500);
-      expect(await stageOf(WALKED)).toBe('cache');
+      expect(await stageOf(nats, WALKED)).toBe('cache');
       await page.getByRole('button', { name: 'Resume' }).click();
       await page.getByLabel(/Reason/).fill('back from lunch');
       await confirm('Resume');
@@ -237,7 +237,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
         ...['paused', 'resumed'],
         `acting ${STEPS.down}`,
       ]);
-      expect(await stageOf(WALKED)).toBe('call');
+      expect(await stageOf(nats, WALKED)).toBe('call');
       const trail = await readTrail(nats, { kind: 'run' });
       expect(trail.filter(({ to }) => to !== undefined).map(({ why, to }) => ({ why, to }))).toEqual([
         { why: 'lunch', to: 'pause' },
@@ -273,8 +273,11 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 120_000 }, ()
 
   it('says that the gateway is gone, how old all is, and goes on by itself once it is back', async () => {
     await open('/');
-    process.kill(system.supervisor.pids()['gateway'] ?? 0, 'SIGKILL');
+    system.supervisor.kill('gateway');
+    // Not started again before the page has told.
+    await system.supervisor.stop('gateway');
     await page.getByText(/Last seen .* ago/).waitFor();
+    await system.startGateway();
     await page.getByText(/Last seen .* ago/).waitFor({ state: 'hidden' });
     await page.getByText('Live', { exact: true }).first().waitFor();
   });
