@@ -5,6 +5,7 @@ import type { BrokerState } from '../wire.js';
 export class BrokerView {
   #connection: NatsConnection | undefined;
   #isConnected = false;
+  #departures = 0;
   #server = '';
   readonly #listeners = new Set<() => void>();
 
@@ -27,6 +28,11 @@ export class BrokerView {
     };
   }
 
+  /** How often it went: what was asked before and heard after is not of everybody. */
+  get departures(): number {
+    return this.#departures;
+  }
+
   /** Tells when it comes (back). */
   onConnected(listener: () => void): void {
     this.#listeners.add(listener);
@@ -37,10 +43,15 @@ export class BrokerView {
     this.#connection = connection;
     this.#connected(connection);
     for await (const { type } of connection.status()) {
-      if (type === 'disconnect' || type === 'close') this.#isConnected = false;
+      if (type === 'disconnect' || type === 'close') this.#away();
       if (type === 'reconnect') this.#connected(connection);
     }
+    this.#away();
+  }
+
+  #away(): void {
     this.#isConnected = false;
+    this.#departures += 1;
   }
 
   #connected({ info }: NatsConnection): void {

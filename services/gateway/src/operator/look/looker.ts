@@ -121,7 +121,7 @@ export class Looker {
     const connection = this.#broker.connection;
     if (connection === undefined) this.#onAway();
     else if (this.#isWanted) await this.#lookAt(connection);
-    else this.series.add(await collectProcesses(connection), Date.now());
+    else this.series.add(await this.#whole(collectProcesses(connection)), Date.now());
     const restMs = EVERY_MS - (performance.now() - startedMs);
     await this.#wakeup.sleep(Math.max(0, restMs), signal);
     return { next: 'now' };
@@ -129,13 +129,21 @@ export class Looker {
 
   async #lookAt(connection: NatsConnection): Promise<void> {
     const before = this.#changes;
-    const collected = await collectAll(connection);
+    const collected = await this.#whole(collectAll(connection));
     this.series.add(collected.reports, Date.now());
     // What was read of the bucket may be older than what was told of a change meanwhile.
     const newer = before === this.#changes ? {} : await collectRecords(connection);
     this.#lookedMs = performance.now();
     this.#tell({ ...collected, ...newer });
     this.#told();
+  }
+
+  /** @throws Error if the broker went meanwhile: those who would have answered are missing, and what was known is better */
+  async #whole<T>(asked: Promise<T>): Promise<T> {
+    const { departures } = this.#broker;
+    const heard = await asked;
+    if (departures !== this.#broker.departures) throw new Error('the broker went away meanwhile');
+    return heard;
   }
 
   /** At once, with what processes said last; whether they run the change, the next round knows. */
