@@ -75,7 +75,7 @@ beforeAll(async () => {
   next = start();
   system = await MigratedSystem.start({ log: () => undefined });
   nats = await connect({ servers: system.natsUrl });
-  clients = new Clients(system.addresses, 'test');
+  clients = new Clients(system.addresses, 'test', { isPatient: true });
   traffic = new Traffic({ clients, users: 4, pauseMs: 20, seed: 11 });
   await traffic.world.seed(4, 40);
   traffic.start();

@@ -62,7 +62,7 @@ describe.runIf(CHROMIUM !== undefined)('the dashboard', { timeout: 300_000 }, ()
     writeFileSync(playbook, PLAYBOOK);
     system = await MigratedSystem.start({ playbook, log: () => undefined });
     nats = await connect({ servers: system.natsUrl });
-    clients = new Clients(system.addresses, 'test');
+    clients = new Clients(system.addresses, 'test', { isPatient: true });
     traffic = new Traffic({ clients, users: 2, pauseMs: 60, seed: 7 });
     await traffic.world.seed(3, 12);
     traffic.start();

@@ -19,7 +19,7 @@ let stranger: ProjectsServiceClient;
 beforeAll(async () => {
   system = await ThreeServices.start();
   nats = await connect({ servers: system.natsUrl });
-  clients = new Clients(system.addresses, 'tests');
+  clients = new Clients(system.addresses, 'tests', { isPatient: true });
   const { world } = new Traffic({ clients, users: 0, pauseMs: 1, seed: 7 });
   await world.seed(1, 1);
   projectId = world.project().id;

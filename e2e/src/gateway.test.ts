@@ -26,7 +26,7 @@ beforeAll(async () => {
   system = await MigratedSystem.start({ log: () => undefined });
   nats = await connect({ servers: system.natsUrl });
   rest = new RestClient(system.gatewayUrl);
-  clients = new Clients(system.addresses, 'test');
+  clients = new Clients(system.addresses, 'test', { isPatient: true });
   await untilFlowing();
 }, 120_000);
 

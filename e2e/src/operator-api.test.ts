@@ -31,7 +31,7 @@ let nats: NatsConnection;
 
 beforeAll(async () => {
   system = await MigratedSystem.start({ log: () => undefined });
-  clients = new Clients(system.addresses, 'test');
+  clients = new Clients(system.addresses, 'test', { isPatient: true });
   nats = await connect({ servers: system.natsUrl });
   const { teams, projects, tasks } = clients;
   const { team } = await unary(teams.createTeam.bind(teams), { name: 'Team' });

@@ -24,7 +24,7 @@ let again: Traffic;
 beforeAll(async () => {
   system = await MigratedSystem.start({ log: () => undefined });
   nats = await connect({ servers: system.natsUrl });
-  clients = new Clients(system.addresses, 'test');
+  clients = new Clients(system.addresses, 'test', { isPatient: true });
   traffic = new Traffic({ clients, users: 4, pauseMs: 40, seed: 7 });
   again = new Traffic({ clients, users: 4, pauseMs: 40, seed: 8 });
   // Both while every edge is a call: who seeds goes on with what was made a moment ago.

@@ -28,7 +28,7 @@ const pools: pg.Pool[] = [];
 beforeAll(async () => {
   system = await MigratedSystem.start({ log: () => undefined });
   nats = await connect({ servers: system.natsUrl });
-  clients = new Clients(system.addresses, 'test');
+  clients = new Clients(system.addresses, 'test', { isPatient: true });
 }, 120_000);
 
 afterAll(async () => {

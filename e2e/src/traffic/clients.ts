@@ -4,7 +4,7 @@ import { TasksServiceClient } from '@banyan/contracts/tasks';
 import { TeamsServiceClient } from '@banyan/contracts/teams';
 import { clientFor } from '@banyan/service-host';
 
-/** A machine that is busy, or pauses, makes no call fail: who uses the system here is patient. In ms. */
+/** Of who shall not see a call fail because the machine is busy, or pauses, in ms. */
 const PATIENCE_MS = 60_000;
 
 export interface ServiceAddresses {
@@ -19,8 +19,9 @@ export class Clients {
   readonly projects: ProjectsServiceClient;
   readonly tasks: TasksServiceClient;
 
-  constructor(addresses: ServiceAddresses, caller: string) {
-    const options = { caller, interceptors: [patient] };
+  /** @param isPatient whether calls have a minute; else as long as any client of the services gives them */
+  constructor(addresses: ServiceAddresses, caller: string, { isPatient = false } = {}) {
+    const options = { caller, interceptors: isPatient ? [patient] : [] };
     this.teams = clientFor(TeamsServiceClient, addresses.teams, options);
     this.projects = clientFor(ProjectsServiceClient, addresses.projects, options);
     this.tasks = clientFor(TasksServiceClient, addresses.tasks, options);
