@@ -9,7 +9,7 @@ import { Random } from './traffic/random.js';
 
 const ROWS = 3000;
 /** Rows a second: so few that it is still at them after each kill, however long the machine pauses. */
-const SLOW = 100;
+const SLOW = 250;
 const QUICK = 5_000;
 
 let system: ProjectsSystem;

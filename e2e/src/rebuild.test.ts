@@ -104,7 +104,7 @@ it('never stops readers, and never shows them a part of it', async () => {
 it('goes on in another instance, and joins whoever asks again, when subscriber and command end in the middle', async () => {
   const { table } = system;
   const first = system.follow();
-  const slow = await system.startChild(20);
+  const slow = await system.startChild(60);
   await vi.waitFor(
     async () => expect((await system.banyan('rebuild', 'status', table)).out).toMatch(/REFUSED/),
     { timeout: 60_000, interval: 100 },
