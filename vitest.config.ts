@@ -17,6 +17,7 @@ export default defineConfig({
     // Many times what anything takes on a quiet machine: a busy one pauses a process for seconds, and patience is free.
     testTimeout: 90_000,
     hookTimeout: 120_000,
+    teardownTimeout: 60_000,
     expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
   },
